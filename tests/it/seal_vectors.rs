@@ -28,10 +28,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::fakes::name;
 
+/// The id of the key of [`cipher`].
 const KEY_ID: &str = "56da027d67f4f16d";
+/// The nonce of [`FixedNonce`] in base64.
+const NONCE: &str = "JCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
 const LOGIN: &str = "0123456789abcdef0123456789abcdef";
 
-/// Fills every nonce with `0x24`.
 struct FixedNonce;
 
 impl Random for FixedNonce {
@@ -43,7 +45,7 @@ impl Random for FixedNonce {
 
 /// Returns a cipher with the key `00 01 02 .. 1f`.
 fn cipher() -> XChaChaCipher {
-    let key = std::array::from_fn(|place| place.try_into().expect("a byte"));
+    let key = std::array::from_fn(|index| index.try_into().expect("a byte"));
     XChaChaCipher::new(&EncryptionKey::from_bytes(key).into(), Arc::new(FixedNonce))
 }
 
@@ -122,7 +124,7 @@ fn every_context_seals_to_its_test_vector() {
         (response, "remembered", "2aA1G_zPCBYRJkRh1ry-0C_OUXN2izq0X6Y"),
         (SealContext::KeyCheck, KEY_CHECK, "zKo7EvDaTQ8RO7KUaxHlwdHVIZT8Cdbo9IJ1n1DOtz0qtjOoCCFMRFOz9x6vl3huilNJmF4"),
     ] {
-        let sealed = format!("v2:{KEY_ID}:{}{body}", "JCQk".repeat(8));
+        let sealed = format!("v2:{KEY_ID}:{NONCE}{body}");
         assert_eq!(cipher().seal(&context, plaintext).expect("it seals").as_str(), sealed, "{context:?}");
         let opened = cipher().open(&context, &SealedSecret::from_stored(sealed)).expect("it opens");
         assert_eq!(opened.expose_secret(), plaintext);
@@ -137,7 +139,7 @@ fn v1_secrets_open_only_with_open_first_format() {
         (SealContext::AccessToken(place), "access token", "yqY7G-LeTRAbKfeZDotG7Ej_RbnmW_3Vu4ourg"),
         (SealContext::RefreshToken(place), "refresh token", "2aA-DPTeBUQALfmSbYsel6mRszqYOseNS1duXGA"),
     ] {
-        let sealed = SealedSecret::from_stored(format!("v1:{KEY_ID}:{}{body}", "JCQk".repeat(8)));
+        let sealed = SealedSecret::from_stored(format!("v1:{KEY_ID}:{NONCE}{body}"));
         let opened = cipher().open_first_format(&context, &sealed).expect("it opens");
         assert_eq!(opened.expose_secret(), plaintext);
         assert_eq!(cipher().open(&context, &sealed).map(drop), Err(OpenError::FirstFormat));
@@ -184,6 +186,7 @@ fn a_key_parses_from_hex_and_from_both_base64_alphabets() {
     for text in [key.to_text().expose_secret(), &hex, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"] {
         assert_eq!(EncryptionKey::parse(&SecretString::from(text)).unwrap().id(), key.id(), "{text}");
     }
+    // A key has 64 hex digits or 43 characters of base64.
     for text in ["", "short", &"g".repeat(64), &"A".repeat(43 + 4)] {
         assert!(EncryptionKey::parse(&SecretString::from(text)).is_err(), "{text}");
     }

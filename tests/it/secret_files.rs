@@ -23,7 +23,7 @@ fn a_secret_file_is_private_and_only_replaced_on_request() {
     assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
     assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
     assert_eq!(read(&path), "one");
-    // A draft that a killed process with the same id left is neither used nor an obstacle.
+    // A killed process with the same process id has left a draft. It is not used and blocks nothing.
     let stale = path.with_file_name(format!("encryption.key.draft-{}-0", std::process::id()));
     fs::write(&stale, "stale").unwrap();
     replace_secret_file(&path, &SecretString::from("three")).unwrap();
@@ -50,16 +50,16 @@ fn a_secret_file_that_others_may_read_or_that_holds_no_secret_is_refused() {
     assert!(matches!(read_secret_file(&path, ManagedBy::Gateway), Err(SecretFileError::TooLarge { .. })));
 }
 
-/// Opening a named pipe would wait for a writer, and a secret file is read more than once.
+/// Opening a named pipe would wait for a writer, and a pipe cannot be read twice, as secret files are.
 #[test]
 fn a_folder_and_a_named_pipe_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
     for path in [folder.path(), &pipe] {
-        for file_of in [ManagedBy::Gateway, ManagedBy::Owner] {
+        for managed_by in [ManagedBy::Gateway, ManagedBy::Owner] {
             assert!(
-                matches!(read_secret_file(path, file_of), Err(SecretFileError::NotAFile { .. })),
+                matches!(read_secret_file(path, managed_by), Err(SecretFileError::NotAFile { .. })),
                 "{}",
                 path.display()
             );
@@ -68,8 +68,9 @@ fn a_folder_and_a_named_pipe_are_refused() {
 }
 
 #[test]
-fn a_configured_file_may_be_read_by_others_and_not_written() {
+fn a_configured_file_may_be_readable_and_not_writable_by_others() {
     let folder = tempfile::tempdir().unwrap();
+    // Kubernetes mounts a secret as a symbolic link.
     let (path, link) = (folder.path().join("..data-key"), folder.path().join("key"));
     fs::write(&path, "secret").unwrap();
     std::os::unix::fs::symlink(&path, &link).unwrap();

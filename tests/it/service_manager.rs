@@ -11,8 +11,7 @@ use std::{
 
 use crate::support::gateway::{Home, TEST_DEADLINE, eventually, http};
 
-/// Returns the gateway's next message.
-fn message(socket: &UnixDatagram) -> String {
+fn next_message(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 1024];
     let length = socket.recv(&mut bytes).expect("a message");
     String::from_utf8_lossy(&bytes[..length]).into_owned()
@@ -23,18 +22,18 @@ fn with_deadline(socket: UnixDatagram) -> UnixDatagram {
     socket
 }
 
-/// Starts and stops a gateway with `NOTIFY_SOCKET`, and checks its messages.
-async fn assert_notified(socket: UnixDatagram, variable: &str) {
+/// Starts and stops a gateway with `NOTIFY_SOCKET` set to `address`, and checks its messages.
+async fn assert_notified(socket: UnixDatagram, address: &str) {
     let socket = with_deadline(socket);
-    let home = Home::without_provider().with("NOTIFY_SOCKET", variable);
+    let home = Home::without_provider().with("NOTIFY_SOCKET", address);
     let child = home.spawn(home.command(&[]), "gateway");
-    assert_eq!(message(&socket), format!("READY=1\nSTATUS=Listening on 127.0.0.1:{}", home.port));
+    assert_eq!(next_message(&socket), format!("READY=1\nSTATUS=Listening on 127.0.0.1:{}", home.port));
     // The gateway sends the message after it has bound the port, so the first request succeeds.
     let health = http().get(format!("http://127.0.0.1:{}/healthz", home.port)).send().await.expect("a response");
     assert_eq!(health.status(), 200);
     let mut gateway = home.wait_until_healthy(child).await;
     gateway.terminate();
-    assert_eq!(message(&socket), "STOPPING=1\nSTATUS=Waiting for running requests");
+    assert_eq!(next_message(&socket), "STOPPING=1\nSTATUS=Waiting for running requests");
     assert!(gateway.ended().await.success());
 }
 
@@ -92,11 +91,11 @@ async fn systemd_credentials_are_used_unless_settings_override_them() {
     gateway.stop().await;
     let home = Home::without_provider().with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string());
     let child = home.spawn(home.command(&[]), "gateway");
-    let accepted = || async {
+    let list_accounts = || async {
         let call = http().get(format!("http://127.0.0.1:{}/v1/providers", home.port)).bearer_auth(TOKEN);
         call.send().await.ok().filter(|response| response.status() == 200)
     };
-    eventually("the token of the credential to be accepted", accepted).await;
+    eventually("the token of the credential to be accepted", list_accounts).await;
     assert!(!home.data_dir().join("gateway.token").exists(), "the credential's token is used");
     drop(KilledOnDrop(child));
 }

@@ -18,7 +18,6 @@ fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     Settings::load(None, &environment(variables))
 }
 
-/// Loads a TOML or JSON file with this name and content.
 fn load_file(name: &str, content: &str) -> Result<Settings, SettingsError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -109,9 +108,9 @@ fn additional_accounts_and_endpoints_can_be_configured() {
 
 #[test]
 fn only_one_issuer_per_callback_address_may_omit_iss() {
-    let other = ("GOCLAW_PROVIDERS__WORK__ISSUER", "https://id.example");
+    let other_issuer = ("GOCLAW_PROVIDERS__WORK__ISSUER", "https://id.example");
     let work = ("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex");
-    let refusal = load(&[work, other]).map(drop).unwrap_err().to_string();
+    let refusal = load(&[work, other_issuer]).map(drop).unwrap_err().to_string();
     assert!(refusal.starts_with("invalid setting providers.work.requires_iss = \"false\": "), "{refusal}");
     for fix in [
         ("GOCLAW_PROVIDERS__WORK__REQUIRES_ISS", "true"),
@@ -119,7 +118,7 @@ fn only_one_issuer_per_callback_address_may_omit_iss() {
         ("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false"),
         ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", "https://id.example"),
     ] {
-        assert!(load(&[work, other, fix]).is_ok(), "{fix:?}");
+        assert!(load(&[work, other_issuer, fix]).is_ok(), "{fix:?}");
     }
     assert!(load(&[work]).is_ok(), "two accounts with the same issuer");
 }
@@ -331,7 +330,7 @@ fn the_debug_output_contains_no_secret() {
     assert!(!format!("{settings:?}").contains("canary"));
 }
 
-/// Returns the keys at and below `section`, with `*` for any name. It finds them by setting a member `x`.
+/// Returns the keys at and below `section`, with `*` for any name. Finds them in the error about an unknown key `x`.
 fn keys(section: &str) -> Vec<String> {
     let prefix = if section.is_empty() { String::new() } else { format!("{section}.") };
     let probe = format!("{prefix}x");
@@ -373,8 +372,8 @@ proptest! {
 fn agents_can_be_one_table_or_a_list() {
     let single = r#"{"agent": {"key": "my-agent", "provider": "openai-codex/gpt-4o"}}"#;
     let names = load_file("c.json", single).unwrap().models;
-    let found = &names.agents["my-agent"];
-    assert_eq!((found.provider.as_str(), found.model.as_str()), ("openai-codex", "gpt-4o"));
+    let agent = &names.agents["my-agent"];
+    assert_eq!((agent.provider.as_str(), agent.model.as_str()), ("openai-codex", "gpt-4o"));
     assert_eq!(names.default_provider.as_str(), "openai-codex");
 
     let list = "default_provider = \"work\"\n\

@@ -116,20 +116,20 @@ async fn a_second_start_returns_the_pending_login_even_after_a_crash() {
 }
 
 #[tokio::test]
-async fn a_forced_login_replaces_the_old_tokens_only_once_it_is_saved() {
+async fn a_forced_login_keeps_the_old_tokens_until_the_new_ones_are_saved() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     gateway.sign_in().await;
     let old = gateway.status().await["login_id"].clone();
-    let sealed = || home.text("SELECT api_key FROM llm_providers");
-    let old_token = sealed();
+    let sealed_token = || home.text("SELECT api_key FROM llm_providers");
+    let old_token = sealed_token();
 
     let forced = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
     assert_ne!(forced["login_id"], old);
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
-    assert_eq!(sealed(), old_token);
+    assert_eq!(sealed_token(), old_token);
     // If a forced login is denied, the old login stays.
     provider.post_control("/approval", json!({"mode": "deny"})).await;
     let page = browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
@@ -143,7 +143,7 @@ async fn a_forced_login_replaces_the_old_tokens_only_once_it_is_saved() {
     browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap();
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &forced["login_id"]));
-    assert_ne!(sealed(), old_token);
+    assert_ne!(sealed_token(), old_token);
     assert_eq!(home.stored(), (1, 1));
 }
 

@@ -1,5 +1,5 @@
-//! Tests of how a gateway stops: it waits for streams up to a limit or a second signal, and ends them with an error
-//! event. A SIGHUP stops nothing.
+//! Tests of how a gateway stops: it waits for streams until `server.drain` has passed or a second signal arrives, and
+//! then ends them with an error event. A SIGHUP stops nothing.
 
 use std::time::Duration;
 
@@ -10,16 +10,15 @@ use crate::support::{
     provider::Provider,
 };
 
-/// Returns a provider whose streams stop in the middle and stay open.
-async fn hanging() -> Provider {
+/// Starts a provider whose next nine streams stop in the middle and stay open.
+async fn hanging_provider() -> Provider {
     let provider = Provider::approving();
     let hangs = json!({"kind": "stream", "after": 2, "interruption": "hang"});
     provider.post_control("/faults", json!({"endpoint": "responses", "fault": hangs, "times": {"next": 9}})).await;
     provider
 }
 
-/// Starts a stream and returns its response.
-async fn begin(gateway: &Gateway, path: &str) -> reqwest::Response {
+async fn begin_stream(gateway: &Gateway, path: &str) -> reqwest::Response {
     let mut body = json!({"model": "gpt-5.5", "stream": true});
     match path {
         "/v1/responses" => body["input"] = json!("Hi"),
@@ -31,8 +30,7 @@ async fn begin(gateway: &Gateway, path: &str) -> reqwest::Response {
     response
 }
 
-/// Reads the rest of a stream until it ends or breaks.
-async fn rest(mut stream: reqwest::Response) -> String {
+async fn read_rest(mut stream: reqwest::Response) -> String {
     let mut text = String::new();
     while let Ok(Some(piece)) = stream.chunk().await {
         text.push_str(&String::from_utf8_lossy(&piece));
@@ -43,13 +41,13 @@ async fn rest(mut stream: reqwest::Response) -> String {
 #[tokio::test]
 async fn a_stream_that_outlasts_the_drain_ends_with_an_error_event() {
     for path in ["/v1/responses", "/v1/chat/completions"] {
-        let provider = hanging().await;
+        let provider = hanging_provider().await;
         let home = Home::new(&provider).with("GOCLAW_SERVER__DRAIN", "100ms");
         let mut gateway = home.start().await;
         gateway.sign_in().await;
-        let stream = begin(&gateway, path).await;
+        let stream = begin_stream(&gateway, path).await;
         gateway.terminate();
-        let text = rest(stream).await;
+        let text = read_rest(stream).await;
         assert!(text.contains("gateway_stopping") && text.contains("send the request again"), "{text}");
         assert!(gateway.ended().await.success());
     }
@@ -57,18 +55,18 @@ async fn a_stream_that_outlasts_the_drain_ends_with_an_error_event() {
 
 #[tokio::test]
 async fn a_second_signal_ends_streams_at_once() {
-    let provider = hanging().await;
+    let provider = hanging_provider().await;
     let home = Home::new(&provider).with("GOCLAW_SERVER__DRAIN", "10m");
     let mut gateway = home.start().await;
     gateway.sign_in().await;
-    let stream = begin(&gateway, "/v1/responses").await;
+    let stream = begin_stream(&gateway, "/v1/responses").await;
     gateway.terminate();
     eventually("the stop to begin", || async { gateway.log().contains("a second signal ends them").then_some(()) })
         .await;
     pause(Duration::from_millis(100)).await;
     assert!(gateway.is_running(), "the gateway waits for the stream");
     gateway.terminate();
-    assert!(rest(stream).await.contains("gateway_stopping"));
+    assert!(read_rest(stream).await.contains("gateway_stopping"));
     assert!(gateway.ended().await.success());
 }
 
@@ -77,6 +75,7 @@ async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing
     let home = Home::without_provider();
     let file = home.path().join("goclaw.toml");
     let webhook = |secret: &str| {
+        // Base64 is valid in multiples of four characters.
         let secret = secret.repeat(12);
         format!("webhook.url = \"http://127.0.0.1:9/\"\nwebhook.secret = \"whsec_{secret}\"\n")
     };
@@ -98,14 +97,14 @@ async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing
     for times in 1..=2 {
         gateway.signal("HUP");
         let reports = || gateway.log().matches("need a restart: webhook.secret").count();
-        // Each SIGHUP reports it, because the restart is still due.
+        // Each SIGHUP reports the secret, because the restart is still due.
         eventually("the changed secret to be logged", || async { (reports() == times).then_some(()) }).await;
     }
     std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
     gateway.signal("HUP");
     eventually("the error to be logged", || logs("the configuration is not valid and nothing was changed")).await;
-    let lines = gateway.log().matches("route=").count();
+    let access_lines = gateway.log().matches("route=").count();
     gateway.get("/v1/audit").await;
-    assert_eq!(gateway.log().matches("route=").count(), lines, "the access log is off");
+    assert_eq!(gateway.log().matches("route=").count(), access_lines, "the access log is off");
     assert!(gateway.is_running());
 }

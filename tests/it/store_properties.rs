@@ -81,18 +81,18 @@ async fn run_life(store: &(impl TokenStore + CredentialHistory), life: Life, num
     or_fail(store.prune(0).await)?;
     for (pause, operation) in life.operations {
         account.advance_clock(pause);
-        let recorded = account.events.len();
-        let revision = or_fail(store.load(&account.name).await)?.map(|stored| stored.revision);
+        let events_before = account.events.len();
+        let revision_before = or_fail(store.load(&account.name).await)?.map(|stored| stored.revision);
         let events = apply(store, &mut account, &policy, &operation).await?;
 
         let stored = or_fail(store.load(&account.name).await)?;
         prop_assert_eq!(stored.as_ref().map(Account::of_stored), account.held());
         let history = or_fail(store.of(&account.name, MAX_EVENTS).await)?;
-        let all: Vec<_> = history.iter().rev().map(Account::recorded).collect();
+        let all: Vec<_> = history.iter().rev().map(Account::without_revision).collect();
         prop_assert_eq!(&all, &account.events);
         prop_assert!(history.is_sorted_by(|later, earlier| later.revision > earlier.revision));
         if let Some(events) = events {
-            prop_assert!(events.iter().rev().eq(&history[..account.events.len() - recorded]), "{:?}", events);
+            prop_assert!(events.iter().rev().eq(&history[..account.events.len() - events_before]), "{:?}", events);
         }
         if let Some(stored) = stored {
             let newest = history.first().map(|event| event.revision);
@@ -101,7 +101,7 @@ async fn run_life(store: &(impl TokenStore + CredentialHistory), life: Life, num
                 "{:?} is not the revision of the last event",
                 stored.revision
             );
-            prop_assert_eq!(Some(stored.revision) > revision, account.events.len() > recorded);
+            prop_assert_eq!(Some(stored.revision) > revision_before, account.events.len() > events_before);
         }
     }
     Ok(())
@@ -140,7 +140,7 @@ async fn apply(
             prop_assert_eq!(changed, or_fail(store.load(&name).await)?);
         }
         Operation::Refresh(event) => {
-            let event = account.concrete(event);
+            let event = account.resolve(event);
             let effect = account.advance(&event, policy);
             let Advanced { effect: done, credential, events } =
                 or_fail(store.advance(&name, &event, policy, now).await)?;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Waits until the log contains `text`, and returns the line.
-async fn logged(gateway: &Gateway, text: &str) -> String {
+async fn wait_for_log(gateway: &Gateway, text: &str) -> String {
     let line = || async { gateway.log().lines().find(|line| line.contains(text)).map(str::to_owned) };
     eventually(text, line).await
 }
@@ -20,12 +20,12 @@ async fn a_database_failure_is_logged_once_at_its_beginning_and_once_at_its_end(
     let home = Home::without_provider();
     let gateway = home.start().await;
     home.change_database("ALTER TABLE change_feed RENAME TO gone");
-    let line = logged(&gateway, "the database fails").await;
+    let line = wait_for_log(&gateway, "the database fails").await;
     assert!(line.contains(" WARN ") && line.contains("no such table: change_feed"), "{line}");
-    // Several reads fail meanwhile.
+    // The gateway reads the change feed every 500 ms, so several reads fail meanwhile.
     pause(Duration::from_millis(1_700)).await;
     home.change_database("ALTER TABLE gone RENAME TO change_feed");
-    let line = logged(&gateway, "the database works again").await;
+    let line = wait_for_log(&gateway, "the database works again").await;
     assert!(line.contains(" INFO ") && line.contains("after_seconds="), "{line}");
     assert_eq!(gateway.log().matches("the database fails").count(), 1, "{}", gateway.log());
 }
@@ -33,23 +33,23 @@ async fn a_database_failure_is_logged_once_at_its_beginning_and_once_at_its_end(
 #[tokio::test]
 async fn readiness_is_degraded_while_tokens_serve_without_the_database() {
     let (_provider, home, gateway) = signed_in().await;
-    let probe = async |path: &'static str, status: &'static str| {
+    let wait_for = async |path: &'static str, status: &'static str| {
         eventually(status, || async {
-            let answer = gateway.get(path).await;
-            (answer.json()["status"] == status).then_some(answer)
+            let response = gateway.get(path).await;
+            (response.json()["status"] == status).then_some(response)
         })
         .await
     };
-    let ready = probe("/readyz", "ready").await;
+    let ready = wait_for("/readyz", "ready").await;
     assert_eq!((ready.status, ready.json().get("reason")), (200, None));
     home.change_database("ALTER TABLE change_feed RENAME TO gone");
-    let degraded = probe("/readyz", "degraded").await;
+    let degraded = wait_for("/readyz", "degraded").await;
     assert_eq!(degraded.status, 200, "a load balancer must keep the gateway");
     assert!(degraded.json()["reason"].as_str().is_some_and(|reason| reason.contains("database")), "{}", degraded.text);
     assert_eq!(gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": "Hi"})).await.status, 200);
-    assert_eq!((probe("/livez", "ok").await.status, probe("/healthz", "ok").await.status), (200, 200));
+    assert_eq!((wait_for("/livez", "ok").await.status, wait_for("/healthz", "ok").await.status), (200, 200));
     home.change_database("ALTER TABLE gone RENAME TO change_feed");
-    probe("/readyz", "ready").await;
+    wait_for("/readyz", "ready").await;
 }
 
 #[tokio::test]
@@ -58,9 +58,9 @@ async fn without_database_and_tokens_in_memory_the_gateway_is_not_ready() {
     let gateway = home.start().await;
     assert_eq!(gateway.get("/readyz").await.status, 200, "the first login needs a ready gateway");
     home.change_database("ALTER TABLE change_feed RENAME TO gone");
-    let unready = async || Some(gateway.get("/readyz").await).filter(|answer| answer.status == 503);
-    let answer = eventually("a 503", unready).await;
-    assert_eq!(answer.json()["status"], "unavailable");
+    let not_ready = async || Some(gateway.get("/readyz").await).filter(|response| response.status == 503);
+    let response = eventually("a 503", not_ready).await;
+    assert_eq!(response.json()["status"], "unavailable");
 }
 
 /// A trigger raises SQLite's text for a full disk, because a test cannot fill the disk.
@@ -73,7 +73,7 @@ async fn a_full_disk_is_named_in_errors_and_a_damaged_database_at_start() {
     let detail = refused.json()["detail"].as_str().expect("a detail").to_owned();
     assert_eq!(refused.status, 503);
     assert!(detail.contains("the disk of the database is full; free some space"), "{detail}");
-    logged(&gateway, "the database fails").await;
+    wait_for_log(&gateway, "the database fails").await;
     gateway.stop().await;
 
     std::fs::write(home.data_dir().join("goclaw.db"), "no database".repeat(1_000)).expect("the file is overwritten");

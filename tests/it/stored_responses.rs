@@ -15,7 +15,7 @@ use crate::{
 
 const MODEL: &str = "gpt-5.5";
 
-async fn token(gateway: &Gateway, name: &str) -> String {
+async fn create_token(gateway: &Gateway, name: &str) -> String {
     let created = gateway.post("/v1/tokens", json!({ "name": name })).await;
     created.json()["token"].as_str().expect("a token").to_owned()
 }
@@ -33,7 +33,7 @@ async fn any_gateway_can_continue_a_remembered_response() {
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let (one, other) = tokio::join!(homes[0].start(), homes[1].start());
     one.sign_in().await;
-    let editor = token(&one, "editor").await;
+    let editor = create_token(&one, "editor").await;
     eventually("the other gateway to accept the token", || async {
         (other.call_as(&editor, Method::GET, "/v1/models", None).await.status == 200).then_some(())
     })
@@ -46,7 +46,7 @@ async fn any_gateway_can_continue_a_remembered_response() {
         if let Some(previous) = &previous {
             body["previous_response_id"] = json!(previous);
         }
-        // The event that ends the stream is sent after the response is stored.
+        // The response is stored before its end is sent, unless storing takes longer than 250 ms.
         let response = gateways[turn % 2].call_as(&editor, Method::POST, "/v1/responses", Some(body)).await;
         let log = one.log() + &other.log();
         let logged: Vec<&str> = log.lines().filter(|line| line.contains("remembered")).collect();
@@ -63,7 +63,7 @@ async fn any_gateway_can_continue_a_remembered_response() {
 #[tokio::test]
 async fn a_stored_response_is_retrieved_listed_and_deleted() {
     let (_provider, home, gateway) = crate::models::signed_in().await;
-    let (editor, other) = (token(&gateway, "editor").await, token(&gateway, "other").await);
+    let (editor, other) = (create_token(&gateway, "editor").await, create_token(&gateway, "other").await);
     let input = json!([{"role": "user", "content": "One"}, {"role": "user", "content": "Two", "id": "msg_two"}]);
     let body = json!({"model": MODEL, "input": input, "metadata": {"a": "b"}});
     let response = gateway.call_as(&editor, Method::POST, "/v1/responses", Some(body)).await.json();
@@ -71,7 +71,7 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     for reader in [&editor, &gateway.token] {
         assert_eq!(gateway.call_as(reader, Method::GET, &path, None).await.json(), response);
     }
-    let listed = async |query: &str| {
+    let list_items = async |query: &str| {
         let listed = gateway.call_as(&editor, Method::GET, &format!("{path}/input_items{query}"), None).await;
         assert_eq!(listed.status, 200, "{}", listed.text);
         let list = listed.json();
@@ -82,11 +82,11 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
             .map(|item| item["content"].as_str().expect("a text").to_owned());
         (texts.collect::<Vec<_>>(), list["last_id"].as_str().map(str::to_owned), list["has_more"].as_bool())
     };
-    let (texts, first_id, _) = listed("").await;
+    let (texts, first_id, _) = list_items("").await;
     assert_eq!(texts, ["Two", "One"]);
-    assert_eq!(listed("?order=asc&limit=1").await, (vec!["One".to_owned()], first_id.clone(), Some(true)));
+    assert_eq!(list_items("?order=asc&limit=1").await, (vec!["One".to_owned()], first_id.clone(), Some(true)));
     let after = format!("?order=asc&after={}", first_id.expect("an id"));
-    assert_eq!(listed(&after).await, (vec!["Two".to_owned()], Some("msg_two".to_owned()), Some(false)));
+    assert_eq!(list_items(&after).await, (vec!["Two".to_owned()], Some("msg_two".to_owned()), Some(false)));
 
     let unknown = gateway.call_as(&editor, Method::GET, &format!("{path}/input_items?after=msg_none"), None).await;
     let error = &unknown.json()["error"];
@@ -101,35 +101,35 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     let deleted = gateway.call_as(&editor, Method::DELETE, &path, None).await.json();
     assert_eq!(deleted, json!({"id": response["id"], "object": "response", "deleted": true}));
     assert_eq!(gateway.call_as(&editor, Method::GET, &path, None).await.status, 404);
-    let stored = home.data_dir().join("goclaw.responses.db");
-    assert!(stored.exists(), "responses have a file of their own");
+    let file = home.data_dir().join("goclaw.responses.db");
+    assert!(file.exists(), "responses have a file of their own");
 }
 
 /// More responses than the gateway stores in one transaction.
-const TOGETHER: usize = 150;
+const RESPONSES: usize = 150;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn responses_that_end_together_are_all_stored_on_postgres() {
     let (provider, database) = (Provider::approving(), Database::create().await);
-    all_are_stored(replicas::home(&provider, &database)).await;
+    assert_all_are_stored(replicas::home(&provider, &database)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn responses_that_end_together_are_all_stored_on_sqlite() {
     let provider = Provider::approving();
-    all_are_stored(Home::new(&provider)).await;
+    assert_all_are_stored(Home::new(&provider)).await;
 }
 
-async fn all_are_stored(home: Home) {
+async fn assert_all_are_stored(home: Home) {
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let prompts =
-        (0..TOGETHER).map(|number| gateway.post("/v1/responses", json!({"model": MODEL, "input": number.to_string()})));
+    let prompts = (0..RESPONSES)
+        .map(|number| gateway.post("/v1/responses", json!({"model": MODEL, "input": number.to_string()})));
     let responses = join_all(prompts).await;
     for (number, response) in responses.iter().enumerate() {
         let id = response.json()["id"].as_str().unwrap_or_else(|| panic!("{}", response.text)).to_owned();
         let path = format!("/v1/responses/{id}/input_items");
-        // On a busy machine a response may end before it is stored.
+        // On a busy machine, storing may take longer than the gateway waits before it sends the end.
         let found = || async { Some(gateway.get(&path).await).filter(|items| items.status == 200) };
         let items = eventually("the response to be stored", found).await;
         assert_eq!(items.json()["data"][0]["content"][0]["text"], number.to_string(), "{}", items.text);

@@ -83,9 +83,9 @@ fn assert_stored<T: Copy + PartialEq + Debug>(
     words: &[&str],
     all: &[T],
     parse: impl Fn(&str) -> Option<T>,
-    written: impl Fn(T) -> &'static str,
+    format: impl Fn(T) -> &'static str,
 ) {
-    assert_eq!(all.iter().map(|value| written(*value)).collect::<Vec<_>>(), words);
+    assert_eq!(all.iter().map(|value| format(*value)).collect::<Vec<_>>(), words);
     for (word, value) in words.iter().zip(all) {
         assert_eq!(parse(word), Some(*value), "{word}");
     }
@@ -161,6 +161,7 @@ const JOURNAL_FILE: &str = r#"{"name":"openai-codex","login_id":"0123456789abcde
 #[tokio::test]
 async fn a_journal_file_of_an_earlier_version_is_read_and_rewritten_unchanged() {
     let data = tempfile::tempdir().expect("a folder");
+    // The token journal is called `escrow` on disk.
     let folder = data.path().join("escrow");
     fs::create_dir(&folder).expect("the folder");
     let file = folder.join("openai-codex.0123456789abcdef0123456789abcdef.7.json");
@@ -172,6 +173,7 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_rewritten_unchanged() 
     assert_eq!(record.name.as_str(), "openai-codex");
     let rotation = &record.rotation;
     assert_eq!(rotation.version.login_id, LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned()));
+    // The file has the generation of the presented token, and the record that of the new one.
     assert_eq!(rotation.version.generation, Generation(8));
     assert_eq!(rotation.access_token.as_str(), "v1:56da027d67f4f16d:new-access");
     let refresh_token = rotation.refresh_token.as_ref().expect("a refresh token");

@@ -1,4 +1,4 @@
-//! `goclaw import --from`: takes over the logins of the Codex CLI and of the GoClaw service in Go.
+//! Tests of `goclaw import --from`, which takes over logins of the Codex CLI and of the GoClaw service in Go.
 
 use std::{
     fs,
@@ -98,15 +98,15 @@ async fn a_login_of_the_codex_cli_is_imported_only_with_take_over() {
 }
 
 /// Encrypts a secret in the form of the GoClaw service in Go.
-fn sealed(text: &str) -> String {
+fn seal_as_go_service(text: &str) -> String {
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &KEY).expect("a key"));
     let mut bytes = text.as_bytes().to_vec();
-    let nonce = Nonce::assume_unique_for_key([7; 12]);
-    key.seal_in_place_append_tag(nonce, Aad::empty(), &mut bytes).expect("it is sealed");
-    format!("aes-gcm:{}", STANDARD.encode([[7; 12].as_slice(), &bytes].concat()))
+    let nonce = [7; 12];
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut bytes).expect("it is sealed");
+    format!("aes-gcm:{}", STANDARD.encode([nonce.as_slice(), &bytes].concat()))
 }
 
-/// Returns SQL that creates the tables of that service and stores accounts in them. `types` are the column types of
+/// Returns SQL that creates the Go service's tables and stores accounts in them. `types` are the column types of
 /// ids, JSON and bytes.
 fn rows(tokens: &LoginTokens, seal: impl Fn(&str) -> String, types: [&str; 3]) -> String {
     let [id, json, bytes] = types;
@@ -138,7 +138,7 @@ async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
         let home = Home::new(&provider);
         // Characters with a meaning in a URI are plain in a path.
         let file = home.path().join("100%25 theirs?#.db").display().to_string();
-        let seal = |text: &str| if is_sealed { sealed(text) } else { text.to_owned() };
+        let seal = |text: &str| if is_sealed { seal_as_go_service(text) } else { text.to_owned() };
         let mut database = SqliteConnection::establish(&file).expect("a database");
         database.batch_execute(&rows(&tokens, seal, ["TEXT", "TEXT", "BLOB"])).expect("the rows");
         let key_file = private_file(&home.path().join("key.txt"), std::str::from_utf8(&KEY).expect("text"));

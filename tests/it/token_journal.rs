@@ -72,7 +72,8 @@ async fn a_complete_draft_of_a_killed_process_is_listed_as_a_record() {
     let folder = tempfile::tempdir().unwrap();
     let record = record(0, 100);
     let (journal, file) = put(&folder, &record).await;
-    fs::rename(&file, draft_of(&file, 4_000_000)).unwrap();
+    let killed_process = 4_000_000;
+    fs::rename(&file, draft_of(&file, killed_process)).unwrap();
 
     assert_eq!(journal.list().await.unwrap(), slice::from_ref(&record));
     journal.remove(&record.name, &record.rotation.version).await.unwrap();
@@ -134,7 +135,7 @@ async fn an_existing_draft_is_not_overwritten() {
     assert_eq!(journal.list().await.unwrap(), [second], "the final file takes precedence over a draft");
 }
 
-/// One write fails at its first byte, the other halfway.
+/// One write fails at its first byte, the other in the middle.
 #[tokio::test]
 async fn a_failed_write_to_a_full_disk_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ use crate::{
 
 const DOCUMENT: &str = include_str!("../../openapi/v1.json");
 const MODEL: &str = "openai-codex/gpt-5.5";
-/// Scopes of all kinds, each for all accounts and for one.
+/// Scopes of all kinds, for all accounts or for one.
 const SCOPES: [&str; 10] = [
     "models",
     "models:suno",
@@ -36,21 +36,20 @@ const PERMISSIONS: [&str; 6] = ["models", "proxy", "status:read", "auth:write", 
 /// Operations on all accounts at once. A scope for one account does not permit them.
 const FOR_ALL_ACCOUNTS: [&str; 1] = ["listActivity"];
 
-/// Creates a token with these scopes and returns it.
-async fn token(gateway: &Gateway, name: &str, scope: &str) -> String {
+async fn create_token(gateway: &Gateway, name: &str, scope: &str) -> String {
     let made = gateway.post("/v1/tokens", json!({"name": name, "scope": scope})).await;
     assert_eq!(made.status, 200, "{}", made.text);
     made.json()["token"].as_str().expect("a token").to_owned()
 }
 
 /// Returns the status and the error code, in either error format.
-fn code(response: &HttpResponse) -> (u16, String) {
+fn status_and_code(response: &HttpResponse) -> (u16, String) {
     let body = response.json();
     let code = body["code"].as_str().or(body["error"]["code"].as_str()).unwrap_or_default();
     (response.status, code.to_owned())
 }
 
-fn refused(code: &str) -> (u16, String) {
+fn forbidden(code: &str) -> (u16, String) {
     (403, code.to_owned())
 }
 
@@ -104,7 +103,7 @@ async fn every_operation_requires_its_scope() {
     let (_provider, _home, gateway) = signed_in().await;
     let mut tried = 0;
     for scope in SCOPES {
-        let token = token(&gateway, scope, scope).await;
+        let token = create_token(&gateway, scope, scope).await;
         for operation in operations("suno").iter().chain(&operations("openai-codex")) {
             let Operation { id, method, path, needs, .. } = operation;
             let request = http().request(method.clone(), format!("{}{path}", gateway.base)).bearer_auth(&token);
@@ -123,7 +122,7 @@ async fn every_operation_requires_its_scope() {
 async fn programs_cannot_call_paths_that_manage_the_account() {
     let (provider, _home, gateway) = signed_in().await;
     let (editor, composer) =
-        (token(&gateway, "editor", "models").await, token(&gateway, "composer", "proxy:suno").await);
+        (create_token(&gateway, "editor", "models").await, create_token(&gateway, "composer", "proxy:suno").await);
     for (method, path) in [
         (Method::DELETE, "suno/user/me"),
         (Method::POST, "suno/billing/cancel"),
@@ -133,10 +132,10 @@ async fn programs_cannot_call_paths_that_manage_the_account() {
     ] {
         let path = format!("/v1/proxy/{path}");
         let response = gateway.call_as(&editor, method.clone(), &path, None).await;
-        assert_eq!(code(&response), refused("insufficient_scope"), "{path}");
+        assert_eq!(status_and_code(&response), forbidden("insufficient_scope"), "{path}");
         let response = gateway.call_as(&composer, method, &path, None).await;
         let expected = if path.contains("/suno/") { "path_not_allowed" } else { "insufficient_scope" };
-        assert_eq!(code(&response), refused(expected), "{path}");
+        assert_eq!(status_and_code(&response), forbidden(expected), "{path}");
     }
     let prompt = json!({"model": MODEL, "input": "Hello"});
     assert_eq!(gateway.call_as(&editor, Method::POST, "/v1/responses", Some(prompt)).await.status, 200);
@@ -152,14 +151,14 @@ async fn programs_cannot_call_paths_that_manage_the_account() {
     }
     // The gateway token and `admin` permit every path.
     assert_eq!(gateway.get("/v1/proxy/openai/wham/usage").await.status, 200);
-    let admin = token(&gateway, "admin", "admin").await;
+    let admin = create_token(&gateway, "admin", "admin").await;
     assert_eq!(gateway.call_as(&admin, Method::GET, "/v1/proxy/openai/wham/usage", None).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_token_for_one_model_uses_and_lists_only_that_model() {
     let (_provider, _home, gateway) = signed_in().await;
-    let bound = token(&gateway, "bound", &format!("models:{MODEL} status:read:suno")).await;
+    let bound = create_token(&gateway, "bound", &format!("models:{MODEL} status:read:suno")).await;
     let listed = gateway.call_as(&bound, Method::GET, "/v1/models", None).await.json();
     let ids: Vec<&str> =
         listed["data"].as_array().expect("models").iter().filter_map(|model| model["id"].as_str()).collect();
@@ -174,7 +173,7 @@ async fn a_token_for_one_model_uses_and_lists_only_that_model() {
         assert_eq!(ask(path, "gpt-5.5").await.status, 200, "the same model by its short name");
         assert_eq!(ask(path, "gpt-5.5-high").await.status, 200, "the same model with a suffix");
         for other in ["gpt-5.4", "gpt-5.4-high", "openai-codex/gpt-5.4", "dashscope/qwen-max"] {
-            assert_eq!(code(&ask(path, other).await), refused("insufficient_scope"), "{path} {other}");
+            assert_eq!(status_and_code(&ask(path, other).await), forbidden("insufficient_scope"), "{path} {other}");
         }
     }
     let providers = gateway.call_as(&bound, Method::GET, "/v1/providers", None).await.json();
@@ -186,7 +185,7 @@ async fn a_token_for_one_model_uses_and_lists_only_that_model() {
 #[tokio::test]
 async fn another_spelling_of_a_path_does_not_bypass_its_scope() {
     let (_provider, _home, gateway) = signed_in().await;
-    let bound = token(&gateway, "bound", "status:read:suno models").await;
+    let bound = create_token(&gateway, "bound", "status:read:suno models").await;
     for path in [
         "/v1/auth/openai-codex/status",
         "/v1/auth/openai%2Dcodex/status",
@@ -218,7 +217,8 @@ async fn a_program_cannot_complete_or_cancel_another_program_s_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let (one, other) = (token(&gateway, "one", "auth:write").await, token(&gateway, "other", "auth:write").await);
+    let (one, other) =
+        (create_token(&gateway, "one", "auth:write").await, create_token(&gateway, "other", "auth:write").await);
     let post = async |token: &str, path: &str, body: Value| {
         gateway.call_as(token, Method::POST, &format!("/v1/auth/openai/{path}"), Some(body)).await
     };
@@ -227,7 +227,7 @@ async fn a_program_cannot_complete_or_cancel_another_program_s_login() {
     assert_ne!(other_started["login_id"], started["login_id"], "each program has its own login");
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an address")).await;
     let stolen = post(&other, "callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!(code(&stolen), refused("not_your_login"), "{}", stolen.text);
+    assert_eq!(status_and_code(&stolen), forbidden("not_your_login"), "{}", stolen.text);
     assert_eq!(post(&other, "cancel", json!({})).await.json()["status"], "cancelled");
     let pasted = post(&one, "callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((pasted.status, &pasted.json()["authenticated"]), (200, &json!(true)), "{}", pasted.text);
@@ -240,7 +240,7 @@ async fn revoking_a_token_ends_its_running_streams_on_all_replicas() {
     let (one, other) = tokio::join!(homes[0].start(), homes[1].start());
     one.sign_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 100_000, "stream_pause": "20ms"})).await;
-    let token = token(&one, "editor", "models status:read").await;
+    let token = create_token(&one, "editor", "models status:read").await;
     let (mut streams, mut event_streams) = (Vec::new(), Vec::new());
     for gateway in [&one, &other] {
         eventually("the gateway to accept the token", || async {

@@ -18,7 +18,7 @@ async fn create(gateway: &Gateway, name: &str) -> Value {
     response.json()
 }
 
-async fn models_with(gateway: &Gateway, token: &str) -> HttpResponse {
+async fn get_models(gateway: &Gateway, token: &str) -> HttpResponse {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
     HttpResponse::of(request.send().await.expect("a response")).await
 }
@@ -27,8 +27,8 @@ async fn models_with(gateway: &Gateway, token: &str) -> HttpResponse {
 async fn by_default_an_api_token_permits_only_models() {
     let (_provider, home, gateway) = signed_in().await;
     let token = create(&gateway, "editor").await["token"].as_str().expect("a token").to_owned();
-    assert_eq!(models_with(&gateway, &token).await.status, 200);
-    let with =
+    assert_eq!(get_models(&gateway, &token).await.status, 200);
+    let request =
         |method: Method, path: &str| http().request(method, format!("{}{path}", gateway.base)).bearer_auth(&token);
     for (method, path) in [
         (Method::GET, "/v1/auth/openai/status"),
@@ -38,13 +38,13 @@ async fn by_default_an_api_token_permits_only_models() {
         (Method::POST, "/v1/tokens"),
         (Method::GET, "/v1/proxy/openai/wham/usage"),
     ] {
-        let response = HttpResponse::of(with(method, path).send().await.expect("a response")).await;
+        let response = HttpResponse::of(request(method, path).send().await.expect("a response")).await;
         let body = response.json();
         let code = if path.contains("proxy") { &body["error"]["code"] } else { &body["code"] };
         assert_eq!((response.status, code), (403, &json!("insufficient_scope")), "{path}");
     }
     for path in ["/v1/proxy", "/v1/nothing", "/v1/responses/", "/responses"] {
-        assert_eq!(with(Method::GET, path).send().await.expect("a response").status(), 404, "{path}");
+        assert_eq!(request(Method::GET, path).send().await.expect("a response").status(), 404, "{path}");
     }
     assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 1);
     let stored = home.text("SELECT id || name || scope || digest FROM api_tokens");
@@ -59,18 +59,21 @@ async fn a_revoked_api_token_is_rejected_and_others_are_not() {
     let path = format!("/v1/tokens/{}", one["id"].as_str().expect("an id"));
     let revoked = gateway.call(Method::DELETE, &path, None).await;
     assert_eq!((revoked.status, revoked.json()), (200, json!({"status": "revoked"})));
-    assert_eq!(models_with(&gateway, &text(&one)).await.status, 401);
-    assert_eq!(models_with(&gateway, &text(&other)).await.status, 200);
+    assert_eq!(get_models(&gateway, &text(&one)).await.status, 401);
+    assert_eq!(get_models(&gateway, &text(&other)).await.status, 200);
     assert_eq!(gateway.call(Method::DELETE, &path, None).await.json()["code"], "unknown_token");
-    let left = gateway.get("/v1/tokens").await.json();
-    assert_eq!((left["tokens"].as_array().expect("tokens").len(), &left["tokens"][0]["name"]), (1, &json!("other")));
-    assert!(left["tokens"][0].get("token").is_none(), "the token is returned once");
+    let remaining = gateway.get("/v1/tokens").await.json();
+    assert_eq!(
+        (remaining["tokens"].as_array().expect("tokens").len(), &remaining["tokens"][0]["name"]),
+        (1, &json!("other"))
+    );
+    assert!(remaining["tokens"][0].get("token").is_none(), "the token is returned once");
     for body in [
         json!({"name": "x", "scope": "everything"}),
         json!({"name": "x", "scope": "proxy"}),
         json!({"name": "x", "scope": " "}),
         json!({"name": "x", "scope": null}),
-        json!({"name": "x", "expires_in": 59}),
+        json!({"name": "x", "expires_in": 59}), // The minimum is 60.
         json!({"name": " "}),
         json!({}),
     ] {
@@ -89,16 +92,17 @@ async fn other_replicas_reject_a_revoked_token() {
     };
     let (one, other) = (home(), home());
     let (one, other) = (one.start().await, other.start().await);
-    let made = create(&one, "editor").await;
-    let token = made["token"].as_str().expect("a token");
+    let created = create(&one, "editor").await;
+    let token = created["token"].as_str().expect("a token");
     eventually("the other replica to accept the token", || async {
-        (models_with(&other, token).await.status == 200).then_some(())
+        (get_models(&other, token).await.status == 200).then_some(())
     })
     .await;
-    let revoked = one.call(Method::DELETE, &format!("/v1/tokens/{}", made["id"].as_str().expect("an id")), None).await;
+    let revoked =
+        one.call(Method::DELETE, &format!("/v1/tokens/{}", created["id"].as_str().expect("an id")), None).await;
     assert_eq!(revoked.status, 200);
     eventually("the other replica to reject the token", || async {
-        (models_with(&other, token).await.status == 401).then_some(())
+        (get_models(&other, token).await.status == 401).then_some(())
     })
     .await;
 }
@@ -107,17 +111,17 @@ async fn other_replicas_reject_a_revoked_token() {
 async fn the_cli_prints_a_token_once() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let made = home.run(&["tokens", "create", "editor"]);
-    assert_eq!(made.code, Some(0), "{}", made.stderr);
-    let token = made.stdout.trim();
-    assert!(token.starts_with("goclaw_") && !made.stderr.contains(token), "{}", made.stdout);
-    assert_eq!(models_with(&gateway, token).await.status, 200);
+    let created = home.run(&["tokens", "create", "editor"]);
+    assert_eq!(created.code, Some(0), "{}", created.stderr);
+    let token = created.stdout.trim();
+    assert!(token.starts_with("goclaw_") && !created.stderr.contains(token), "{}", created.stdout);
+    assert_eq!(get_models(&gateway, token).await.status, 200);
     let listed = home.run(&["tokens", "list"]);
     assert!(listed.stdout.contains("editor") && !listed.stdout.contains(token), "{}", listed.stdout);
     let id = listed.stdout.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an id").to_owned();
     assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(0));
-    assert_eq!(models_with(&gateway, token).await.status, 401);
-    assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4));
+    assert_eq!(get_models(&gateway, token).await.status, 401);
+    assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4), "the token is unknown by now");
     let arguments =
         ["tokens", "create", "bot", "--scope", "proxy:suno", "--scope", "status:read", "--expires-in", "90d"];
     assert_eq!(home.run(&arguments).code, Some(0));
@@ -128,7 +132,7 @@ async fn the_cli_prints_a_token_once() {
     let lifetime = bot["expires_at"].as_i64().expect("an end") - bot["created_at"].as_i64().expect("a time");
     assert_eq!(lifetime, 90 * 24 * 60 * 60);
     assert_eq!(home.run(&arguments).code, Some(4), "the name is taken");
-    assert_eq!(home.run(&["tokens", "create", "x", "--scope", "everything"]).code, Some(2));
+    assert_eq!(home.run(&["tokens", "create", "x", "--scope", "everything"]).code, Some(2), "there is no such scope");
     assert_eq!(home.run(&["tokens", "revoke", "bot"]).code, Some(0));
 }
 

@@ -11,8 +11,8 @@ async fn refuse(provider: &Provider, code: &str, times: u32) {
     let message = "The encrypted content gAAA could not be verified.";
     let error = json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}});
     let fault = json!({"kind": "status", "status": 400, "body": error.to_string()});
-    let order = json!({"endpoint": "responses", "fault": fault, "times": {"next": times}});
-    provider.post_control("/faults", order).await;
+    let body = json!({"endpoint": "responses", "fault": fault, "times": {"next": times}});
+    provider.post_control("/faults", body).await;
 }
 
 /// Returns the body sizes of the prompts that the provider has received.
@@ -23,10 +23,10 @@ async fn prompt_sizes(provider: &Provider) -> Vec<u64> {
     prompts.map(|entry| entry["body_bytes"].as_u64().expect("a size")).collect()
 }
 
-fn conversation(reasoning: bool) -> Value {
+fn conversation(has_reasoning: bool) -> Value {
     let item = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA".repeat(100)});
     let mut input = vec![json!({"role": "user", "content": "Hello"}), json!({"role": "assistant", "content": "Hi!"})];
-    input.extend(reasoning.then_some(item));
+    input.extend(has_reasoning.then_some(item));
     input.push(json!({"role": "user", "content": "Again"}));
     json!({"model": MODEL, "input": input, "messages": null})
 }
@@ -41,8 +41,10 @@ async fn a_prompt_with_unreadable_reasoning_is_sent_once_more_without_it() {
         body["stream"] = json!(stream);
         let response = gateway.post(path, body).await;
         assert_eq!(response.status, 200, "{path}: {}", response.text);
+        // The simulator's output begins with `word1`.
         assert!(response.text.contains("word1"), "{}", response.text);
         let sent = prompt_sizes(&provider).await.split_off(before);
+        // The second prompt lacks the encrypted reasoning, 400 bytes and more.
         assert!(sent.len() == 2 && sent[1] + 400 < sent[0], "{path}: {sent:?}");
     }
 }
@@ -50,14 +52,14 @@ async fn a_prompt_with_unreadable_reasoning_is_sent_once_more_without_it() {
 #[tokio::test]
 async fn other_errors_and_a_second_rejection_are_passed_on() {
     let (provider, _home, gateway) = signed_in().await;
-    for (code, reasoning, requests) in
+    for (code, has_reasoning, requests) in
         [("invalid_encrypted_content", true, 2), ("invalid_encrypted_content", false, 1), ("invalid_value", true, 1)]
     {
         let before = prompt_sizes(&provider).await.len();
         refuse(&provider, code, requests).await;
-        let response = gateway.post("/v1/responses", conversation(reasoning)).await;
+        let response = gateway.post("/v1/responses", conversation(has_reasoning)).await;
         assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(code)), "{}", response.text);
         let sent = prompt_sizes(&provider).await.split_off(before);
-        assert_eq!(sent.len(), requests as usize, "{code}, {reasoning}: {sent:?}");
+        assert_eq!(sent.len(), requests as usize, "{code}, {has_reasoning}: {sent:?}");
     }
 }

@@ -31,8 +31,7 @@ async fn ask(gateway: &Gateway, account: &str) -> (u16, Value) {
     (response.status, response.json()["error"].clone())
 }
 
-/// Checks that `studio` is quarantined and nothing else is affected.
-async fn only_studio_is_unreadable(gateway: &Gateway, table: &str, why: &str) {
+async fn assert_only_studio_is_unreadable(gateway: &Gateway, table: &str, why: &str) {
     let studio = status(gateway, "studio").await;
     assert_eq!(
         (&studio["state"], &studio["unreadable"]["table"]),
@@ -71,20 +70,20 @@ async fn an_unreadable_row_affects_no_other_account_on_any_replica() {
     for (table, damage) in DAMAGES {
         sign_in(&provider, &first, "studio").await;
         sign_in(&provider, &first, "spare").await;
-        let known = || async { (ask(&second, "spare").await.0 == 200).then_some(()) };
-        eventually("the second gateway to serve the account", known).await;
+        let serves_spare = || async { (ask(&second, "spare").await.0 == 200).then_some(()) };
+        eventually("the second gateway to serve the account", serves_spare).await;
         database.execute(damage).await;
-        only_studio_is_unreadable(&first, table, damage).await;
-        only_studio_is_unreadable(&second, table, damage).await;
+        assert_only_studio_is_unreadable(&first, table, damage).await;
+        assert_only_studio_is_unreadable(&second, table, damage).await;
         assert_eq!(first.post("/v1/auth/spare/logout", json!({})).await.status, 200);
-        let gone = || async { (ask(&second, "spare").await.0 != 200).then_some(()) };
-        eventually("the second gateway to read the logout", gone).await;
+        let rejects_spare = || async { (ask(&second, "spare").await.0 != 200).then_some(()) };
+        eventually("the second gateway to read the logout", rejects_spare).await;
     }
     second.stop().await;
     second = homes[1].start().await;
-    only_studio_is_unreadable(&second, "config_secrets", "after a restart").await;
-    let out = second.post("/v1/auth/studio/logout", json!({})).await;
-    assert_eq!((out.status, &out.json()["removed"]), (200, &json!(true)), "{}", out.text);
+    assert_only_studio_is_unreadable(&second, "config_secrets", "after a restart").await;
+    let logout = second.post("/v1/auth/studio/logout", json!({})).await;
+    assert_eq!((logout.status, &logout.json()["removed"]), (200, &json!(true)), "{}", logout.text);
     assert_eq!(status(&second, "studio").await["state"], "absent");
 }
 
@@ -123,6 +122,7 @@ async fn a_commit_repairs_a_row_that_was_damaged_during_the_refresh() {
             if refreshes == 0 {
                 gateway.sign_in().await;
             }
+            // The provider rotates the token and keeps the response until the row is damaged.
             provider.post_control("/stops/clear", json!({})).await;
             provider.post_control("/stops", json!({"step": "rotated"})).await;
             let damaging = async {
@@ -151,10 +151,11 @@ async fn the_start_repairs_a_damaged_row_from_the_journal() {
     gateway.sign_in().await;
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
     gateway.stop().await;
+    // The token journal is called `escrow` on disk.
     let journal = home.data_dir().join("escrow");
     let record = std::fs::read_dir(&journal).expect("the journal").flatten().map(|file| file.path());
     let record = record.into_iter().find(|path| path.to_string_lossy().ends_with(".committed.json")).expect("a record");
-    // Leaves the journal as after a kill before the commit.
+    // Makes the record unsaved, as after a kill before the commit.
     std::fs::rename(&record, record.to_string_lossy().replace(".committed", "")).expect("it is renamed");
     home.change_database("UPDATE llm_providers SET generation = 0, state = 'asleep'");
     let gateway = home.start().await;

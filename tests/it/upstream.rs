@@ -39,7 +39,7 @@ const CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n
 /// A server with a custom handler for each connection.
 struct Server {
     base: String,
-    accepted: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
     _accepting: JoinSet<()>,
 }
 
@@ -47,8 +47,8 @@ impl Server {
     async fn start<F: Future<Output = ()> + Send + 'static>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let accepted = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&accepted);
+        let count = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&count);
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
@@ -58,11 +58,11 @@ impl Server {
                 connections.spawn(handle(stream));
             }
         });
-        Self { base, accepted, _accepting: accepting }
+        Self { base, connections: count, _accepting: accepting }
     }
 
-    fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::Relaxed)
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     fn request(&self, method: Method, body: RequestBody) -> UpstreamRequest {
@@ -87,7 +87,7 @@ fn upstream() -> HttpUpstream {
 }
 
 /// Reads a request's head. Returns `None` at the end of the connection.
-async fn head(stream: &mut TcpStream) -> Option<String> {
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         bytes.push(stream.read_u8().await.ok()?);
@@ -95,7 +95,7 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8(bytes).expect("text").to_lowercase())
 }
 
-async fn text(response: UpstreamResponse) -> Result<String, UpstreamError> {
+async fn read_text(response: UpstreamResponse) -> Result<String, UpstreamError> {
     let pieces: Vec<Bytes> = within(response.body.try_collect()).await?;
     Ok(String::from_utf8(pieces.concat()).expect("text"))
 }
@@ -103,7 +103,7 @@ async fn text(response: UpstreamResponse) -> Result<String, UpstreamError> {
 #[tokio::test]
 async fn idle_connections_are_reused() {
     let server = Server::start(|mut stream| async move {
-        while let Some(head) = head(&mut stream).await {
+        while let Some(head) = read_head(&mut stream).await {
             let response = match head.split(' ').next() {
                 Some("head") => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
                 Some("delete") => "HTTP/1.1 204 No Content\r\n\r\n",
@@ -121,14 +121,14 @@ async fn idle_connections_are_reused() {
         (Method::PUT, "hello"),
         (Method::GET, "hello"),
     ] {
-        assert_eq!(text(server.ask(&upstream, method).await.expect("a response")).await.expect("a body"), body);
+        assert_eq!(read_text(server.ask(&upstream, method).await.expect("a response")).await.expect("a body"), body);
     }
     // A caller that counts the content length does not poll for the end of the body.
     for _ in 0..2 {
         let mut response = server.ask(&upstream, Method::GET).await.expect("a response");
         assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hello");
     }
-    assert_eq!(server.accepted(), 1);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn a_request_has_user_agent_and_host() {
     let server = Server::start(move |mut stream| {
         let sender = sender.clone();
         async move {
-            sender.send(head(&mut stream).await.expect("a request")).await.expect("a listener");
+            sender.send(read_head(&mut stream).await.expect("a request")).await.expect("a listener");
             stream.write_all(HELLO.as_bytes()).await.expect("a write");
         }
     });
@@ -157,20 +157,20 @@ async fn a_closed_idle_connection_does_not_fail_a_request() {
     let server = Server::start(move |mut stream| {
         let sender = sender.clone();
         async move {
-            head(&mut stream).await.expect("a request");
+            read_head(&mut stream).await.expect("a request");
             stream.write_all(HELLO.as_bytes()).await.expect("a write");
             drop(stream);
             sender.send(()).await.expect("a listener");
         }
     });
     let (server, upstream) = (server.await, upstream());
-    for turn in 1..=5 {
+    for requests in 1..=5 {
         let response = server.ask(&upstream, Method::POST).await.expect("a response");
-        assert_eq!(text(response).await.expect("a body"), "hello");
+        assert_eq!(read_text(response).await.expect("a body"), "hello");
         closed.recv().await.expect("the end");
         // On a busy machine, the close arrives a moment after it was sent.
         pause(Duration::from_millis(20)).await;
-        assert_eq!(server.accepted(), turn);
+        assert_eq!(server.connections(), requests);
     }
 }
 
@@ -179,29 +179,29 @@ async fn a_request_on_a_new_connection_that_the_server_closes_is_not_retried() {
     let server = Server::start(|stream| async move { drop(stream) }).await;
     let lost = server.ask(&upstream(), Method::GET).await;
     assert!(matches!(lost, Err(UpstreamError::Lost(_))));
-    assert_eq!(server.accepted(), 1);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
 async fn a_truncated_body_is_distinguished_from_a_complete_one() {
     for broken in ["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello", CHUNKS.trim_end_matches("0\r\n\r\n")] {
         let server = Server::start(move |mut stream| async move {
-            head(&mut stream).await.expect("a request");
+            read_head(&mut stream).await.expect("a request");
             stream.write_all(broken.as_bytes()).await.expect("a write");
         });
         let (server, upstream) = (server.await, upstream());
         let response = server.ask(&upstream, Method::GET).await.expect("a head");
-        assert!(matches!(text(response).await, Err(UpstreamError::Lost(_))), "{broken}");
+        assert!(matches!(read_text(response).await, Err(UpstreamError::Lost(_))), "{broken}");
         assert!(server.ask(&upstream, Method::GET).await.is_ok());
-        assert_eq!(server.accepted(), 2);
+        assert_eq!(server.connections(), 2);
     }
     let server = Server::start(|mut stream| async move {
-        head(&mut stream).await.expect("a request");
+        read_head(&mut stream).await.expect("a request");
         stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello").await.expect("a write");
     });
     let server = server.await;
     let response = server.ask(&upstream(), Method::GET).await.expect("a head");
-    assert_eq!(text(response).await.expect("a body"), "hello");
+    assert_eq!(read_text(response).await.expect("a body"), "hello");
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn a_disconnected_caller_ends_the_upstream_request() {
     let server = Server::start(move |mut stream| {
         let sender = sender.clone();
         async move {
-            let head = head(&mut stream).await.expect("a request");
+            let head = read_head(&mut stream).await.expect("a request");
             if head.starts_with("put") {
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.expect("a write");
             }
@@ -237,7 +237,7 @@ async fn silent_and_idle_connections_are_closed() {
     let server = Server::start(move |mut stream| {
         let sender = sender.clone();
         async move {
-            while let Some(head) = head(&mut stream).await {
+            while let Some(head) = read_head(&mut stream).await {
                 match head.split(' ').next() {
                     Some("get") => stream.write_all(HELLO.as_bytes()).await.expect("a write"),
                     Some("put") => stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhel").await.expect("a write"),
@@ -258,9 +258,9 @@ async fn silent_and_idle_connections_are_closed() {
     assert!(matches!(response.body.next().await, Some(Err(UpstreamError::Silent))));
     assert!(response.body.next().await.is_none());
     within(ended.recv()).await.expect("the end of a connection that falls silent in a body");
-    text(server.ask(&upstream, Method::GET).await.expect("a response")).await.expect("a body");
+    read_text(server.ask(&upstream, Method::GET).await.expect("a response")).await.expect("a body");
     within(ended.recv()).await.expect("the end of an idle connection");
-    assert_eq!(server.accepted(), 3);
+    assert_eq!(server.connections(), 3);
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn an_upload_is_streamed() {
         let server = Server::start(move |mut stream| {
             let sender = sender.clone();
             async move {
-                let head = head(&mut stream).await.expect("a request");
+                let head = read_head(&mut stream).await.expect("a request");
                 let framing = if length.is_some() { "content-length: 10" } else { "transfer-encoding: chunked" };
                 assert!(head.contains(framing), "{head}");
                 for part in ["hello", "world"] {
@@ -292,7 +292,7 @@ async fn an_upload_is_streamed() {
         })));
         let request = server.request(Method::POST, RequestBody::Streamed { length, stream });
         let response = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("a response");
-        assert_eq!(text(response).await.expect("a body"), "hello");
+        assert_eq!(read_text(response).await.expect("a body"), "hello");
     }
 }
 

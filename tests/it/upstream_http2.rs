@@ -38,7 +38,7 @@ use crate::support::{
 /// More than the flow-control window of one stream.
 const LARGE: usize = 24 * 1024 * 1024;
 
-type Accepted = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
+type ServerConnection = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
 
 struct Server {
     base: String,
@@ -48,7 +48,7 @@ struct Server {
 
 impl Server {
     /// Starts a server that calls `handle` with the number of each HTTP/2 connection (from 0) and the connection.
-    async fn start<F>(handle: impl Fn(usize, Accepted) -> F + Clone + Send + Sync + 'static) -> Self
+    async fn start<F>(handle: impl Fn(usize, ServerConnection) -> F + Clone + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -104,8 +104,7 @@ async fn answer(request: &Request<RecvStream>, mut respond: SendResponse<Bytes>)
     }
 }
 
-/// Responds to every request of a connection.
-async fn answer_all(_number: usize, mut connection: Accepted) {
+async fn answer_all(_number: usize, mut connection: ServerConnection) {
     while let Some(Ok((request, respond))) = connection.accept().await {
         answer(&request, respond).await;
     }
@@ -114,8 +113,8 @@ async fn answer_all(_number: usize, mut connection: Accepted) {
 #[tokio::test]
 async fn concurrent_requests_share_one_connection() {
     let (server, upstream) = (Server::start(answer_all).await, upstream());
-    for turn in 0..3 {
-        let paths: Vec<String> = (0..8).map(|number| format!("/{turn}/{number}")).collect();
+    for round in 0..3 {
+        let paths: Vec<String> = (0..8).map(|number| format!("/{round}/{number}")).collect();
         let answers =
             join_all(paths.iter().map(|path| async { text(server.ask(&upstream, path).await.unwrap()).await }));
         assert_eq!(answers.await, paths);
@@ -163,8 +162,8 @@ async fn a_cancelled_request_resets_only_its_own_stream() {
 #[tokio::test]
 async fn only_a_request_that_the_server_has_not_processed_is_sent_once_more() {
     for refuses in [true, false] {
-        let answered = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&answered);
+        let answers = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&answers);
         let server = Server::start(move |number, mut connection| {
             let counted = Arc::clone(&counted);
             async move {
@@ -188,7 +187,7 @@ async fn only_a_request_that_the_server_has_not_processed_is_sent_once_more() {
         let second = server.ask(&upstream, "/second").await;
         if refuses {
             assert_eq!(text(second.unwrap()).await, "/second");
-            assert_eq!((answered.load(Ordering::SeqCst), server.connections()), (2, 2));
+            assert_eq!((answers.load(Ordering::SeqCst), server.connections()), (2, 2));
         } else {
             // The server may have processed this stream, so the request is not retried.
             assert!(matches!(second, Err(UpstreamError::Lost(_))));
@@ -198,7 +197,7 @@ async fn only_a_request_that_the_server_has_not_processed_is_sent_once_more() {
 
 #[tokio::test]
 async fn a_graceful_goaway_fails_no_request() {
-    let server = Server::start(|_number, mut connection: Accepted| async move {
+    let server = Server::start(|_number, mut connection: ServerConnection| async move {
         if let Some(Ok((request, respond))) = connection.accept().await {
             answer(&request, respond).await;
             connection.graceful_shutdown();
@@ -209,8 +208,8 @@ async fn a_graceful_goaway_fails_no_request() {
     })
     .await;
     let upstream = upstream();
-    for turn in 0..20 {
-        let path = format!("/{turn}");
+    for number in 0..20 {
+        let path = format!("/{number}");
         assert_eq!(text(server.ask(&upstream, &path).await.unwrap()).await, path);
     }
     assert!(server.connections() > 1);
@@ -219,8 +218,8 @@ async fn a_graceful_goaway_fails_no_request() {
 #[tokio::test]
 async fn a_request_that_a_server_may_have_processed_is_not_sent_again() {
     for reason in [Reason::INTERNAL_ERROR, Reason::CANCEL, Reason::ENHANCE_YOUR_CALM] {
-        let asked = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&asked);
+        let requests = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&requests);
         let server = Server::start(move |_number, mut connection| {
             let counted = Arc::clone(&counted);
             async move {
@@ -240,13 +239,13 @@ async fn a_request_that_a_server_may_have_processed_is_not_sent_again() {
         let lost = server.ask(&upstream, "/lost").await.map(drop);
         assert!(matches!(lost, Err(UpstreamError::Lost(_))), "{lost:?}");
         assert_eq!(text(server.ask(&upstream, "/next").await.unwrap()).await, "/next");
-        assert_eq!((asked.load(Ordering::SeqCst), server.connections()), (1, 1), "{reason:?}");
+        assert_eq!((requests.load(Ordering::SeqCst), server.connections()), (1, 1), "{reason:?}");
     }
 }
 
 #[tokio::test]
 async fn callers_that_do_not_read_do_not_delay_others() {
-    let server = Server::start(|_number, mut connection: Accepted| async move {
+    let server = Server::start(|_number, mut connection: ServerConnection| async move {
         let mut responses = JoinSet::new();
         while let Some(Ok((request, mut respond))) = connection.accept().await {
             if request.uri().path() != "/large" {
@@ -263,10 +262,11 @@ async fn callers_that_do_not_read_do_not_delay_others() {
     })
     .await;
     let upstream = upstream();
+    // The connection has eight streams, so one stays free.
     let unread = join_all((0..7).map(|_| async { server.ask(&upstream, "/large").await.unwrap() })).await;
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     assert_eq!(server.connections(), 1);
-    // The finished request has left its place on the connection.
+    // The finished request has freed its stream.
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     assert_eq!(server.connections(), 1);
     let read = unread.into_iter().next().unwrap();

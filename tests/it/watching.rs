@@ -10,8 +10,7 @@ use crate::support::{
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Creates a program's token and returns it.
-async fn program(gateway: &Gateway, name: &str, scope: &str) -> String {
+async fn create_program_token(gateway: &Gateway, name: &str, scope: &str) -> String {
     let created = gateway.post("/v1/tokens", json!({"name": name, "scope": scope})).await.json();
     created["token"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned()
 }
@@ -34,8 +33,8 @@ async fn records(gateway: &Gateway, route: &str) -> Vec<Value> {
 
 /// Returns the value of a metric with these labels.
 fn metric(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
-    let named = |line: &&str| line.split(['{', ' ']).next() == Some(name);
-    let line = text.lines().filter(named).find(|line| labels.iter().all(|label| line.contains(label)))?;
+    let has_name = |line: &&str| line.split(['{', ' ']).next() == Some(name);
+    let line = text.lines().filter(has_name).find(|line| labels.iter().all(|label| line.contains(label)))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 
@@ -45,10 +44,10 @@ async fn a_request_is_recorded_with_its_program_model_and_tokens() {
     let home = Home::new(&provider).with("GOCLAW_LOG__FORMAT", "json");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let laptop = program(&gateway, "laptop", "models").await;
+    let laptop = create_program_token(&gateway, "laptop", "models").await;
     for stream in [false, true] {
-        let answered = ask(&gateway, &laptop, stream).await;
-        assert_eq!((answered.status, answered.header("x-request-id")), (200, "turn-7"));
+        let response = ask(&gateway, &laptop, stream).await;
+        assert_eq!((response.status, response.header("x-request-id")), (200, "turn-7"));
     }
     let found = eventually("both records", || async {
         Some(records(&gateway, "/v1/responses").await).filter(|found| found.len() == 2)
@@ -82,7 +81,7 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
     gateway.get("/v1/requests").await;
     gateway.get("/v1/requests?limit=0").await;
     let all = gateway.get("/v1/requests").await.json();
-    let short: Vec<_> = all["requests"]
+    let summaries: Vec<_> = all["requests"]
         .as_array()
         .expect("records")
         .iter()
@@ -92,7 +91,7 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
         })
         .collect();
     assert_eq!(
-        short,
+        summaries,
         [
             ("", Some(401), None),
             ("/v1/tokens", Some(400), Some("gateway token")),
@@ -123,8 +122,10 @@ async fn metrics_require_their_scope_and_count_refreshes_requests_and_accounts()
     let home = Home::new(&provider);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let (laptop, prometheus) =
-        (program(&gateway, "laptop", "models").await, program(&gateway, "prometheus", "metrics:read").await);
+    let (laptop, prometheus) = (
+        create_program_token(&gateway, "laptop", "models").await,
+        create_program_token(&gateway, "prometheus", "metrics:read").await,
+    );
     ask(&gateway, &laptop, false).await;
     gateway.post("/v1/auth/openai/refresh", json!({})).await;
     let refused = gateway.call_as(&laptop, Method::GET, "/metrics", None).await;
@@ -185,7 +186,7 @@ async fn the_command_line_lists_requests_and_usage() {
     assert!(json["requests"].as_array().is_some_and(|all| !all.is_empty()), "{json}");
     assert_eq!(home.run(&["usage"]).stdout.trim(), "No program has used a model in this time.");
     gateway.sign_in().await;
-    let laptop = program(&gateway, "laptop", "models").await;
+    let laptop = create_program_token(&gateway, "laptop", "models").await;
     assert_eq!(ask(&gateway, &laptop, false).await.status, 200);
     let is_listed = |line: &str| ["laptop", "openai-codex", "gpt-5.5"].iter().all(|cell| line.contains(cell));
     let usage = || async { home.run(&["usage"]).stdout.lines().any(is_listed).then_some(()) };

@@ -1,5 +1,5 @@
-//! Tests of the webhook: it reports an account in doubt or in need of a login. Calls are signed, retried and contain no
-//! secret.
+//! Tests of the webhook, which reports an account in doubt, refused or in need of a login. Its calls are signed and
+//! retried, and contain no secret.
 
 use std::sync::{Arc, Mutex};
 
@@ -40,6 +40,7 @@ impl Receiver {
             for status in statuses.iter().copied().chain(std::iter::repeat(204)) {
                 let (mut stream, _) = listener.accept().await.expect("a call");
                 let mut text = String::new();
+                // The body is an object that ends with the object `data`.
                 while !text.ends_with("}}") {
                     let mut piece = [0; 4096];
                     let length = stream.read(&mut piece).await.expect("a request");
@@ -59,7 +60,7 @@ impl Receiver {
     }
 
     /// Waits for at least `count` calls and returns all calls so far.
-    async fn received(&self, count: usize) -> Vec<(String, String)> {
+    async fn wait_for_calls(&self, count: usize) -> Vec<(String, String)> {
         let enough = || async {
             let calls = self.calls.lock().expect("no panic").clone();
             (calls.len() >= count).then_some(calls)
@@ -86,7 +87,7 @@ async fn doubt_and_its_end_are_reported_with_signature_and_retries() {
     provider.post_control("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
     let doubt = gateway.post("/v1/auth/openai/refresh", json!({})).await.json();
     assert_eq!(doubt["state"], "in_doubt");
-    let calls = receiver.received(3).await;
+    let calls = receiver.wait_for_calls(3).await;
     let ids: Vec<&str> = calls.iter().map(|(head, _)| header(head, "webhook-id")).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "a retry keeps the id: {ids:?}");
     for (head, body) in &calls {
@@ -104,10 +105,10 @@ async fn doubt_and_its_end_are_reported_with_signature_and_retries() {
 
     let consent = json!({"login_id": doubt["login_id"], "generation": 0});
     gateway.post("/v1/auth/openai/refresh", consent).await;
-    let (_, body) = receiver.received(4).await.pop().expect("a call");
+    let (_, body) = receiver.wait_for_calls(4).await.pop().expect("a call");
     assert!(body.contains("credential.needs_reauth") && body.contains("refresh_token_reused"), "{body}");
     let secrets = provider.issued().await;
-    for (head, body) in receiver.received(4).await {
+    for (head, body) in receiver.wait_for_calls(4).await {
         assert!(!secrets.iter().any(|secret| body.contains(secret.as_str()) || head.contains(secret.as_str())));
     }
 }

@@ -12,7 +12,7 @@ use crate::scenarios::{HOUR, LIFE, LOST, MINUTE, REFUSED, SIGNED_IN_AT, Story};
 
 /// Longer than two leases, so that a takeover fits into the window.
 const GRACE: Duration = Duration::from_secs(5 * 60);
-/// No retry begins within this time before the end of the window, because a call takes time.
+/// No retry begins in this last part of the window, because a call takes time.
 const MARGIN: Duration = Duration::from_secs(5);
 
 fn signed_in() -> Story {
@@ -22,7 +22,7 @@ fn signed_in() -> Story {
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy }
 }
 
-/// Returns an account in doubt, twenty seconds after a call with an unknown outcome.
+/// Returns an account in doubt, at the moment when its call timed out after 20 s.
 fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
@@ -39,7 +39,7 @@ fn a_lost_response_is_retried_immediately_for_every_trigger() {
         let seen = story.version();
         assert_eq!(story.row().next_attempt_at, None, "a retry within the window needs no pause");
         assert_eq!(story.begin("B", trigger), Effect::Present, "{trigger:?}");
-        assert_eq!(story.answer(&seen), Effect::Stored, "{trigger:?}");
+        assert_eq!(story.succeed(&seen), Effect::Stored, "{trigger:?}");
     }
 }
 

@@ -22,8 +22,7 @@ pub(crate) enum Invariant {
     /// No family is killed, unless a response was lost, a crash hit the window of loss, or a holder was paused or cut
     /// off.
     I4,
-    /// After a logout, no row exists until the next login. The provider ends the login's family once no replica has its
-    /// tokens.
+    /// After a logout, no row exists until the next login. The login's family is dead once no replica has its tokens.
     I5,
     /// An older login never replaces a newer one, and revoking the older one does not end the newer one.
     I6,
@@ -34,7 +33,7 @@ pub(crate) enum Invariant {
     I8,
     /// A rejection affects only the presented token.
     I9,
-    /// No replica replaces the access token by an older one.
+    /// No replica replaces the access token with an older one.
     I10,
     /// Within a login, the generation never decreases.
     I12,
@@ -58,8 +57,8 @@ impl Invariant {
         let doubtful = || Chance::DOUBTFUL.map(|chance| system.spent(&after, chance));
         let is_doubtful = doubtful().iter().any(|times| *times > 0);
         next.breaks(I1, is_presented_twice_at_once(&after));
-        let most = if is_doubtful { 2 } else { 1 };
-        next.breaks(I3, after.families.iter().any(|family| family.most_presentations() > most));
+        let permitted = if is_doubtful { 2 } else { 1 };
+        next.breaks(I3, after.families.iter().any(|family| family.most_presentations() > permitted));
         next.breaks(I5, is_left_over(system, &after) && !after.excused && after.restored.is_none());
 
         let Some(row) = after.row else { return };
@@ -108,7 +107,7 @@ fn is_presented_twice_at_once(world: &World) -> bool {
         Replica::Holding(_) | Replica::CutOff(_) => None,
     };
     let tokens: Vec<_> = world.replicas.iter().filter_map(in_flight).collect();
-    tokens.iter().enumerate().any(|(at, token)| tokens[..at].contains(token))
+    tokens.iter().enumerate().any(|(index, token)| tokens[..index].contains(token))
 }
 
 /// Returns whether a logged-out login is still live. If a revocation would also end a newer login, older tokens may

@@ -1,9 +1,9 @@
 //! Model checking of the refresh protocol.
 //!
-//! A race that loses a login may happen once in ten thousand runs, which is too rare for a test that runs the gateway.
-//! [`world`] is a small model of replicas, provider, disk, clock and owner. [`search`] explores every interleaving of
-//! their moves, with every fault at every step, and checks the [`invariants`] after each move. The row itself is not
-//! modelled: [`stepper`] calls the same `step` as the stores.
+//! A race that loses a login is too rare to find with tests that run the gateway. [`world`] is a small model of
+//! replicas, provider, disk, clock and owner. [`search`] explores every interleaving of their moves, with each fault of
+//! a setting at every step, and checks the [`invariants`] after each move. The rules of a refresh are not modelled:
+//! [`stepper`] calls the same `step` as the stores.
 //!
 //! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`], then [`stepper`] and
 //! [`invariants`].

@@ -1,5 +1,5 @@
 //! Property tests of `step` with random rows, events, policies and times, for one step, two steps and whole sequences.
-//! The search in [`crate::search`] covers only one policy, a few times, and reachable rows.
+//! The search in [`crate::search`] covers only a few policies and times, and only reachable rows.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use goclaw::domain::{
 use proptest::prelude::*;
 
 use crate::random::{
-    NOW, begins, config, durations, events, failed, histories, is_sound, policies, returned, rotations, rows, times,
-    triggers, versions,
+    NOW, begins, config, durations, events, failed_events, histories, is_sound, policies, returned_events, rotations,
+    rows, times, triggers, versions,
 };
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -73,7 +73,9 @@ proptest! {
     }
 
     #[test]
-    fn a_missing_row_stays_missing(event in prop_oneof![events(), returned()], policy in policies(), now in times()) {
+    fn a_missing_row_stays_missing(
+        event in prop_oneof![events(), returned_events()], policy in policies(), now in times(),
+    ) {
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::UseCurrent,
             RefreshEvent::Succeeded(_) => Effect::Revoke,
@@ -120,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn only_relevant_failures_are_recorded(row in rows(), event in failed(), policy in policies()) {
+    fn only_relevant_failures_are_recorded(row in rows(), event in failed_events(), policy in policies()) {
         let RefreshEvent::Failed { seen, lease, failure, .. } = &event else { unreachable!() };
         let before = row.at(NOW);
         let (after, effect) = one_step(&before, &event, &policy);
@@ -143,6 +145,7 @@ proptest! {
                 prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, cause_after(*cause)));
                 let state = if before.attempt == 1 { TokenState::Active } else { TokenState::InDoubt };
                 prop_assert_eq!(&after.state, &state);
+                // A pause that the provider requests is cut to a quarter of the remaining lifetime.
                 let longest = before.expires_at.map_or(Duration::MAX, |end| NOW.until(end) / 4);
                 let requested = retry_after.unwrap_or_default().min(longest).max(policy.backoff_min);
                 prop_assert!(after.next_attempt_at >= Some(NOW.plus(requested)));
@@ -177,7 +180,7 @@ proptest! {
 
     #[test]
     fn a_login_that_a_restore_brings_back_ends_again_and_no_other_does(
-        row in rows(), event in returned(), policy in policies(),
+        row in rows(), event in returned_events(), policy in policies(),
     ) {
         let RefreshEvent::Returned { ended, ending } = &event else { unreachable!() };
         let before = row.at(NOW);
@@ -291,6 +294,7 @@ proptest! {
             if *trigger != RefreshTrigger::Consented {
                 prop_assert_eq!(*trigger, RefreshTrigger::Due);
                 let lifetime = before.expires_at.map_or(Duration::ZERO, |end| before.obtained_at.until(end));
+                // The last minutes are five, or a tenth of a shorter lifetime.
                 let left = before.expires_at.map(|end| NOW.until(end));
                 prop_assert!(left <= Some(FIVE_MINUTES.min(lifetime / 10)), "{:?} were left", left);
             }

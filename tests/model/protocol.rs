@@ -1,4 +1,4 @@
-//! Searches the unmodified protocol: no fault and no combination of faults violates an invariant or leaves an account
+//! Searches the unmodified protocol: no combination of the events below violates an invariant or leaves an account
 //! stuck. Each search must visit a minimum number of worlds, because a search that stops early finds nothing.
 
 use crate::{
@@ -15,7 +15,7 @@ const TWICE: Chances = &[(Crash, 2), (LostRequest, 1), (LostAnswer, 2), (Databas
 const OWNER_REFRESH: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Ask, 1)];
 const LOGOUT: Chances = &[(Crash, 1), (LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
 const PAUSE: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
-/// Without a crash, which would make the search over three replicas and a grace window take a minute.
+/// Without a crash, so that the search over three replicas with a grace window stays short.
 const LOGOUT_WITHOUT_CRASH: Chances = &[(LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
 const PAUSE_WITHOUT_CRASH: Chances = &[(LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
 const LOGOUT_AND_PAUSE: Chances = &[(LostAnswer, 1), (Pause, 1), (Logout, 1), (Login, 1)];
@@ -28,13 +28,14 @@ const RESTORE_AND_LOGOUT_WITHOUT_CRASH: Chances =
     &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
 const OUTAGE: Chances = &[(Crash, 1), (LostRequest, 5), (Refused, 2), (Ask, 1)];
 
-/// Defines a test for each `name { setting, minimum number of worlds; }`, so that they run in parallel.
+/// Defines a test for each `name { setting, minimum number of worlds; }`, so that they run in parallel. The number in a
+/// setting is how often each login can be refreshed.
 macro_rules! holds {
     ($($(#[$why:meta])* $name:ident { $($setting:expr, $worlds:literal;)+ })+) => {$(
         $(#[$why])*
         #[test]
         fn $name() {
-            $(holds($setting, $worlds);)+
+            $(assert_holds($setting, $worlds);)+
         }
     )+};
 }
@@ -120,7 +121,7 @@ holds! {
     }
 }
 
-fn holds(setting: Setting, worlds: usize) {
+fn assert_holds(setting: Setting, worlds: usize) {
     let findings = search(setting);
     println!("{:>7} worlds: {setting:?}", findings.worlds);
     if findings.report().is_some() {

@@ -2,6 +2,7 @@
 
 use crate::world::Age;
 
+/// More tokens than a search issues for one login.
 const MAX_TOKENS: usize = 8;
 
 /// The provider's reaction to a reused token.
@@ -29,7 +30,7 @@ enum State {
     #[default]
     NotIssued,
     Unused,
-    /// Used. Has the remaining halves of its grace window.
+    /// Used, with this number of halves left of its grace window.
     Graced(u8),
     Spent,
 }

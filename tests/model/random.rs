@@ -1,5 +1,5 @@
-//! Random rows, events, policies and times for [`crate::properties`]. Failures shrink towards the simplest case: now,
-//! an Active row, the first version, the lease "A".
+//! Random rows, events, policies and times for [`crate::properties`]. Failing cases shrink towards the simplest one:
+//! now, an Active row, the first version, the lease "A".
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use proptest::{
     test_runner::{Config, RngSeed},
 };
 
-/// The reference for all other random times.
+/// The time around which all random times lie.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
 
 /// Uses a fixed seed, so that only a code change can make a test fail.
@@ -30,16 +30,16 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn policies() -> impl Strategy<Value = RefreshPolicy> {
-    let lease = (1..40_u64, 1..60_u64);
-    let access_token = (0..200_000_u64, 0..120_u64);
+    let call = (1..40_u64, 1..60_u64);
+    let before_expiry = (0..200_000_u64, 0..120_u64);
     let backoff = (1..60_u64, 0..600_u64);
     let grace = prop_oneof![3 => Just(0_u64), 1 => 1..900_u64];
-    (lease, access_token, backoff, grace, any::<bool>()).prop_map(|(lease, access_token, backoff, grace, is_family)| {
+    (call, before_expiry, backoff, grace, any::<bool>()).prop_map(|(call, before_expiry, backoff, grace, is_family)| {
         let policy = RefreshPolicy {
-            http_timeout: Duration::from_secs(lease.0),
-            lease: Duration::from_secs(2 * lease.0 + lease.1),
-            lead: Duration::from_secs(access_token.0),
-            serve_margin: Duration::from_secs(access_token.1),
+            http_timeout: Duration::from_secs(call.0),
+            lease: Duration::from_secs(2 * call.0 + call.1),
+            lead: Duration::from_secs(before_expiry.0),
+            serve_margin: Duration::from_secs(before_expiry.1),
             backoff_min: Duration::from_secs(backoff.0),
             backoff_max: Duration::from_secs(backoff.0 + backoff.1),
             grace: Duration::from_secs(grace),
@@ -120,7 +120,7 @@ pub(crate) fn begins() -> impl Strategy<Value = RefreshEvent> {
     (versions(), leases(), triggers()).prop_map(|(seen, lease, trigger)| RefreshEvent::Begin { seen, lease, trigger })
 }
 
-pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
+pub(crate) fn failed_events() -> impl Strategy<Value = RefreshEvent> {
     (versions(), leases(), failures(), any::<u16>()).prop_map(|(seen, lease, failure, spread)| RefreshEvent::Failed {
         seen,
         lease,
@@ -131,10 +131,10 @@ pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
 
 pub(crate) fn events() -> impl Strategy<Value = RefreshEvent> {
     let restored = (versions(), 0..3_u32).prop_map(|(known, attempt)| RefreshEvent::Restored { known, attempt });
-    prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Succeeded), restored]
+    prop_oneof![begins(), failed_events(), rotations().prop_map(RefreshEvent::Succeeded), restored]
 }
 
-pub(crate) fn returned() -> impl Strategy<Value = RefreshEvent> {
+pub(crate) fn returned_events() -> impl Strategy<Value = RefreshEvent> {
     let endings = prop_oneof![
         Just(Ending::LoggedOut),
         Just(Ending::ReplacedByUnknown),
@@ -146,7 +146,7 @@ pub(crate) fn returned() -> impl Strategy<Value = RefreshEvent> {
 /// Generates events, each with the time since the previous one.
 pub(crate) fn histories() -> impl Strategy<Value = Vec<(Duration, RefreshEvent)>> {
     // Mostly begins and failures, because a success starts a new generation.
-    let events = prop_oneof![4 => begins(), 3 => failed(), 1 => rotations().prop_map(RefreshEvent::Succeeded)];
+    let events = prop_oneof![4 => begins(), 3 => failed_events(), 1 => rotations().prop_map(RefreshEvent::Succeeded)];
     vec((durations(), events), 1..30)
 }
 

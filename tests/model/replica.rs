@@ -27,7 +27,7 @@ impl System {
             Replica::Down(Some(answer)) => {
                 moves.add(who, "starts and replays its journal", |new| new.replicas[at] = Replica::Holding(answer));
             }
-            Replica::Idle => self.idle(world, at, moves),
+            Replica::Idle => self.begin_moves(world, at, moves),
             Replica::Asking(lease) => self.ask_again(world, at, lease, moves),
             Replica::Leased(lease) => self.send(world, at, lease, moves),
             Replica::Sent(lease, outcome) => self.receive(world, at, lease, outcome, moves),
@@ -35,7 +35,7 @@ impl System {
         }
     }
 
-    fn idle(&self, world: &World, at: usize, moves: &mut Moves) {
+    fn begin_moves(&self, world: &World, at: usize, moves: &mut Moves) {
         // The replicas have a later version than a restored row, so they cannot begin. If a replica has the same
         // version and has presented it, it could begin in the half second before it notices the restore. This is not
         // modelled: see the limits in `docs/refresh.md`.
@@ -72,8 +72,8 @@ impl System {
         (effect == Effect::Present).then_some((after, why))
     }
 
-    /// Adds the moves of a replica that begins a refresh, without and with the database's response, and returns the
-    /// latter. `also` changes the new worlds further.
+    /// Adds two moves of a replica that begins a refresh: the database's response is lost, or it arrives. Returns the
+    /// second one. `also` changes the new worlds further.
     fn add_begin<'a>(
         &self,
         at: usize,
@@ -108,7 +108,8 @@ impl System {
         })
     }
 
-    /// A replica whose `begin` got no response from the database repeats it with the same lease id.
+    /// Adds the moves of a replica whose `begin` got no response from the database: it repeats the call with the same
+    /// lease id.
     fn ask_again(&self, world: &World, at: usize, lease: HeldLease, moves: &mut Moves) {
         let who = Who::Replica(at);
         let trigger = if lease.why == Why::Consented { RefreshTrigger::Consented } else { RefreshTrigger::Due };
@@ -135,7 +136,7 @@ impl System {
     fn send(&self, world: &World, at: usize, lease: HeldLease, moves: &mut Moves) {
         let who = Who::Replica(at);
         let (token, seen) = (lease.token, lease.version);
-        let sent = |outcome| {
+        let send_with = |outcome| {
             move |new: &mut World| {
                 new.family(token).count_presentation(token.number, lease.age);
                 new.replicas[at] = Replica::Sent(lease, outcome);
@@ -157,17 +158,17 @@ impl System {
         };
         let added = moves.add(who, what, |new| {
             *new.family(token) = family;
-            sent(outcome)(new);
+            send_with(outcome)(new);
         });
         added.breaks(Invariant::I4, kills && !world.excused).breaks(Invariant::I13, kills && risks_valid_token);
         let added = moves.add(who, what_if_lost, |new| {
             *new.family(token) = family;
-            sent(Outcome::Lost)(new);
+            send_with(Outcome::Lost)(new);
             new.excused = true;
         });
         added.by(Chance::LostAnswer);
         added.breaks(Invariant::I4, kills && !world.excused).breaks(Invariant::I13, kills && risks_valid_token);
-        moves.add(who, "sends, request lost", sent(Outcome::Lost)).by(Chance::LostRequest);
+        moves.add(who, "sends, request lost", send_with(Outcome::Lost)).by(Chance::LostRequest);
         let refused = Replica::Sent(lease, Outcome::Refused);
         moves.add(who, "is refused, token not taken", |new| new.replicas[at] = refused).by(Chance::Refused);
         moves.add(who, "crashes before it sends", |new| new.replicas[at] = Replica::Down(None)).by(Chance::Crash);
@@ -175,10 +176,10 @@ impl System {
 
     fn receive(&self, world: &World, at: usize, lease: HeldLease, outcome: Outcome, moves: &mut Moves) {
         let who = Who::Replica(at);
-        let answered = matches!(outcome, Outcome::Answered(_));
+        let is_answered = matches!(outcome, Outcome::Answered(_));
         let crash = moves.add(who, "crashes while it waits", |new| {
             new.replicas[at] = Replica::Down(None);
-            new.excused |= answered;
+            new.excused |= is_answered;
         });
         crash.by(Chance::Crash);
         let (failure, what, what_if_unwritten) = match outcome {
@@ -195,7 +196,7 @@ impl System {
                 (failure, "records the refusal", "fails to record the refusal")
             }
         };
-        let row = self.stepper.failed(world.row, lease.version, at, failure);
+        let row = self.stepper.fail(world.row, lease.version, at, failure);
         let rejects_another_version =
             row.is_some_and(|row| row.state == TokenState::NeedsReauth && row.version != lease.version);
         let added = moves.add(who, what, |new| {
@@ -213,10 +214,10 @@ impl System {
         let is_wanted = world.row.is_some_and(|row| row.version.next() == answer.version);
         let (row, effect) = match self.replaced_by(world, &answer) {
             Some(row) => (Some(row), Effect::Stored),
-            None => self.stepper.answered(world.row, &answer, at),
+            None => self.stepper.succeed(world.row, &answer, at),
         };
         let is_stored = effect == Effect::Stored && self.is_ever_restored();
-        let committed = |replica| {
+        let commit_as = |replica| {
             move |new: &mut World| {
                 new.row = row;
                 new.replicas[at] = replica;
@@ -231,19 +232,19 @@ impl System {
 
         match effect {
             Effect::Stored => {
-                moves.add(who, "commits", committed(Replica::Idle));
+                moves.add(who, "commits", commit_as(Replica::Idle));
                 moves
-                    .add(who, "commits, crashes before it clears its journal", committed(Replica::Down(journal)))
+                    .add(who, "commits, crashes before it clears its journal", commit_as(Replica::Down(journal)))
                     .by(Chance::Crash);
                 if keeps_answer {
                     moves
-                        .add(who, "commits, answer of the database lost", committed(Replica::CutOff(answer)))
+                        .add(who, "commits, answer of the database lost", commit_as(Replica::CutOff(answer)))
                         .by(Chance::Database);
                 }
             }
             Effect::Revoke => self.revoke(world, at, answer, moves),
             Effect::Discard | Effect::UseCurrent | Effect::Recorded | Effect::Present | Effect::Wait(_) => {
-                let discard = moves.add(who, "discards its answer", committed(Replica::Idle));
+                let discard = moves.add(who, "discards its answer", commit_as(Replica::Idle));
                 discard.breaks(Invariant::I8, is_wanted).breaks(Invariant::I15, is_of_successor(world, &answer));
             }
         }
@@ -257,12 +258,12 @@ impl System {
         } else {
             // This ablation treats the failure as if nothing had been sent.
             let unsent = Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None };
-            let row = self.stepper.failed(world.row, answer.version.before(), at, unsent);
-            let drop = moves.add(who, "cannot commit, drops its answer", |new| {
+            let row = self.stepper.fail(world.row, answer.version.before(), at, unsent);
+            let added = moves.add(who, "cannot commit, drops its answer", |new| {
                 new.row = row;
                 new.replicas[at] = Replica::Idle;
             });
-            drop.by(Chance::Database).breaks(Invariant::I8, is_wanted);
+            added.by(Chance::Database).breaks(Invariant::I8, is_wanted);
         }
     }
 

@@ -13,7 +13,7 @@ impl System {
         self.budget.of(Chance::Restore) > 0
     }
 
-    /// Returns the journal after a login.
+    /// Returns the journal's newest tokens after a login.
     pub(crate) fn journal_of(&self, row: Row) -> Option<Answer> {
         self.is_ever_restored().then_some(Answer { version: row.version, token: row.token, age: row.age })
     }
@@ -40,7 +40,7 @@ impl System {
         if let Some(restored) = world.restored
             && let Some((at, _)) = world.replicas.iter().enumerate().find(is_up)
         {
-            let repaired = world.row.and_then(|row| self.repaired(world, row, restored));
+            let repaired = world.row.and_then(|row| self.repair(world, row, restored));
             moves.add(Who::Replica(at), "compares a restored row", |new| {
                 if let (Some(row), None) = (new.row, repaired) {
                     self.revoke_stored(new, row);
@@ -77,22 +77,22 @@ impl System {
 
     /// Returns the row after the gateway's repair: the newest tokens if a journal has them, otherwise doubt, or no row
     /// after a logout.
-    fn repaired(&self, world: &World, row: Row, restored: Restored) -> Option<Row> {
-        let row = self.ended_again(world, row)?;
+    fn repair(&self, world: &World, row: Row, restored: Restored) -> Option<Row> {
+        let row = self.end_again(world, row)?;
         let Some((version, attempt)) = restored.newest else { return Some(row) };
         let newest = world.journal.filter(|kept| kept.version == version && version.login == row.version.login);
-        let repaired = newest.and_then(|answer| self.stepper.answered(Some(row), &answer, 0).0);
-        Some(self.stepper.restored(repaired.unwrap_or(row), version, attempt))
+        let repaired = newest.and_then(|answer| self.stepper.succeed(Some(row), &answer, 0).0);
+        Some(self.stepper.note_restore(repaired.unwrap_or(row), version, attempt))
     }
 
-    fn ended_again(&self, world: &World, row: Row) -> Option<Row> {
+    fn end_again(&self, world: &World, row: Row) -> Option<Row> {
         let successor = world.successor(row.version.login);
         // A response may have ended the login already.
         if self.is_without(Mechanism::EndsRemembered) || successor == Some(row.version.login) {
             return Some(row);
         }
         let newest = world.journal.filter(|kept| Some(kept.version.login) == successor);
-        self.stepper.returned(row, successor.is_none(), newest.as_ref())
+        self.stepper.end_restored_login(row, successor.is_none(), newest.as_ref())
     }
 
     /// Returns the new row if a response belongs to the login that replaced the restored one.
@@ -100,6 +100,6 @@ impl System {
         let row = world.row.filter(|row| row.version.login != answer.version.login)?;
         let is_successor = world.successor(row.version.login) == Some(answer.version.login);
         let has_rule = !self.is_without(Mechanism::CommitOfASuccessor);
-        if is_successor && has_rule { self.stepper.returned(row, false, Some(answer)) } else { None }
+        if is_successor && has_rule { self.stepper.end_restored_login(row, false, Some(answer)) } else { None }
     }
 }

@@ -18,6 +18,7 @@ use goclaw::domain::{
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The lifetime of an access token.
 pub(crate) const LIFE: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 pub(crate) const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
 
@@ -25,7 +26,7 @@ pub(crate) const LOST: Failure = Failure::Unknown(Cause::TimedOut);
 const REJECTED: Failure = Failure::Rejected(Cause::RefreshTokenReused);
 pub(crate) const REFUSED: Failure = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: None };
 
-/// One account and the current time. A replica is the name of its lease.
+/// One account and the current time. A lease is named after its replica.
 pub(crate) struct Story {
     pub(crate) row: Option<RefreshState>,
     pub(crate) now: Timestamp,
@@ -38,13 +39,14 @@ impl Story {
         self.apply(&RefreshEvent::Begin { seen, lease: LeaseId::from_stored(lease.to_owned()), trigger })
     }
 
+    /// Records a failure with the longest backoff.
     pub(crate) fn fail(&mut self, lease: &str, failure: Failure) -> Effect {
         let seen = self.version();
         let lease = LeaseId::from_stored(lease.to_owned());
         self.apply(&RefreshEvent::Failed { seen, lease, failure, spread: u16::MAX })
     }
 
-    pub(crate) fn answer(&mut self, seen: &TokenVersion) -> Effect {
+    pub(crate) fn succeed(&mut self, seen: &TokenVersion) -> Effect {
         self.apply(&RefreshEvent::Succeeded(rotation(seen, self.now)))
     }
 
@@ -142,7 +144,7 @@ fn a_late_response_is_stored_in_every_state() {
         let mut story = in_doubt();
         let seen = story.version();
         meanwhile(&mut story);
-        assert_eq!(story.answer(&seen), Effect::Stored, "{name}");
+        assert_eq!(story.succeed(&seen), Effect::Stored, "{name}");
         let stored = story.row();
         assert_eq!(
             (&stored.state, stored.attempt, stored.version.clone()),
@@ -168,7 +170,7 @@ fn a_response_after_the_lease_has_expired_is_stored() {
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     story.pass(24 * HOUR);
     assert_eq!((story.row().state, story.row().cause), (TokenState::InDoubt, Some(Cause::Interrupted)));
-    assert_eq!(story.answer(&seen), Effect::Stored);
+    assert_eq!(story.succeed(&seen), Effect::Stored);
 }
 
 #[test]
@@ -191,9 +193,9 @@ fn begin_failure_and_commit_are_idempotent() {
         assert_eq!(story.row(), recorded);
     }
 
-    assert_eq!(story.answer(&seen), Effect::Stored);
+    assert_eq!(story.succeed(&seen), Effect::Stored);
     let stored = story.row();
-    assert_eq!(story.answer(&seen), Effect::Discard);
+    assert_eq!(story.succeed(&seen), Effect::Discard);
     assert_eq!(story.row(), stored);
 }
 
@@ -207,11 +209,11 @@ fn a_response_for_an_older_login_is_never_stored() {
         let old = story.version();
         assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
         story.row = None;
-        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: no account");
+        assert_eq!(story.succeed(&old), Effect::Revoke, "{scope:?}: no account");
         assert_eq!(story.row, None);
         let new = RefreshState::after_login(LoginId::from_bytes([2; 16]), true, story.now, None);
         story.row = Some(new.clone());
-        assert_eq!(story.answer(&old), after_a_new_login, "{scope:?}");
+        assert_eq!(story.succeed(&old), after_a_new_login, "{scope:?}");
         assert_eq!(story.row, Some(new));
     }
 }
@@ -303,12 +305,13 @@ fn retries_continue_through_an_outage_longer_than_the_token_s_lifetime() {
         assert_eq!(story.fail("A", LOST), Effect::Recorded);
         story.wait_and_begin("A", RefreshTrigger::Due);
         let pause = last.until(story.now);
+        // A call takes 20 s, and the longest backoff is five minutes.
         assert!((MINUTE / 2..6 * MINUTE).contains(&pause), "{pause:?} after {calls} calls");
         (last, calls) = (story.now, calls + 1);
     }
     assert!(calls > 2_000, "{calls}");
     let seen = story.version();
-    assert_eq!(story.answer(&seen), Effect::Stored);
+    assert_eq!(story.succeed(&seen), Effect::Stored);
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) struct Findings {
     pub(crate) broken: BTreeMap<Invariant, String>,
     /// I11: the number of worlds from which some run without further faults never reaches a stable state.
     pub(crate) stuck: usize,
-    /// The trace to the first such world.
+    /// The trace to the first world that is counted in `stuck`.
     pub(crate) trace_to_stuck: String,
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn search(setting: Setting) -> Findings {
     let mut numbers = HashMap::<World, usize, BuildHasherDefault<FastHasher>>::default();
     numbers.insert(worlds[0], 0);
     let mut broken = BTreeMap::new();
-    // The successors of each world without a fault or an action of the owner.
+    // For each world, its successors by moves that are neither a fault nor an action of the owner.
     let mut fault_free = Vec::new();
 
     let mut number = 0;

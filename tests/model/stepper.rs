@@ -66,13 +66,13 @@ impl Stepper {
         (after.expect("a begin leaves the row"), effect)
     }
 
-    pub(crate) fn failed(&self, row: Option<Row>, seen: Version, by: usize, failure: Failure) -> Option<Row> {
+    pub(crate) fn fail(&self, row: Option<Row>, seen: Version, by: usize, failure: Failure) -> Option<Row> {
         let by = Holder::Replica(by);
         let event = RefreshEvent::Failed { seen: seen.real(), lease: by.real(), failure, spread: 0 };
         self.step(row, event, by).0
     }
 
-    pub(crate) fn answered(&self, row: Option<Row>, answer: &Answer, by: usize) -> (Option<Row>, Effect) {
+    pub(crate) fn succeed(&self, row: Option<Row>, answer: &Answer, by: usize) -> (Option<Row>, Effect) {
         let (mut after, effect) = self.step(row, RefreshEvent::Succeeded(rotation(answer)), Holder::Replica(by));
         if let (Some(row), Effect::Stored) = (&mut after, effect) {
             row.token = answer.token;
@@ -80,13 +80,13 @@ impl Stepper {
         (after, effect)
     }
 
-    pub(crate) fn restored(&self, row: Row, known: Version, attempt: u8) -> Row {
+    pub(crate) fn note_restore(&self, row: Row, known: Version, attempt: u8) -> Row {
         let event = RefreshEvent::Restored { known: known.real(), attempt: attempt.into() };
         self.step(Some(row), event, Holder::Nobody).0.expect("a restore leaves the row")
     }
 
     /// Ends a login that a restore brought back. `newest` has the tokens of its successor, if a journal has them.
-    pub(crate) fn returned(&self, row: Row, is_logged_out: bool, newest: Option<&Answer>) -> Option<Row> {
+    pub(crate) fn end_restored_login(&self, row: Row, is_logged_out: bool, newest: Option<&Answer>) -> Option<Row> {
         let ending = match newest {
             _ if is_logged_out => Ending::LoggedOut,
             Some(answer) => Ending::ReplacedBy(Box::new(rotation(answer))),
@@ -116,7 +116,7 @@ impl Stepper {
             None => real::step(state.as_ref(), &event, &self.policy, NOW),
             Some(mechanism) => mechanism.step_without(&mut state, event, &by.real(), &self.policy),
         };
-        // Only an ablation commits without a row. It has no age or token to keep.
+        // Only an ablation commits without a row. A missing row has no age or token to keep.
         let (age, token) = row.map_or((Age::Fresh, Token { family: 0, number: 0 }), |row| (row.age, row.token));
         (step.row.map(|state| self.shrink(&state, age, token)), step.effect)
     }

@@ -73,13 +73,13 @@ async fn pasting_the_redirect_of_another_user_returns_409_confirmation_needed() 
     provider.post_control("/settings", json!({"signed_in": 2})).await;
     let started = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an address")).await;
-    let asked = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((asked.status, &asked.json()["code"]), (409, &json!("confirmation_needed")), "{}", asked.text);
-    assert!(asked.text.contains("user-0007") && asked.text.contains("user-0008"), "{}", asked.text);
+    let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((pasted.status, &pasted.json()["code"]), (409, &json!("confirmation_needed")), "{}", pasted.text);
+    assert!(pasted.text.contains("user-0007") && pasted.text.contains("user-0008"), "{}", pasted.text);
     let status = gateway.status().await;
     assert_eq!(status["account"]["user_id"], "user-0007");
-    let stale = json!({"login_id": started["login_id"], "replaces": started["login_id"], "replace": true});
-    let refused = gateway.post("/v1/auth/openai/confirm", stale).await;
+    let stale_consent = json!({"login_id": started["login_id"], "replaces": started["login_id"], "replace": true});
+    let refused = gateway.post("/v1/auth/openai/confirm", stale_consent).await;
     assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("stale_consent")), "{}", refused.text);
 
     let kept = home.run(&["auth", "confirm", "--keep"]);

@@ -79,8 +79,8 @@ fn files_with(folder: &Path, texts: &[String]) -> Vec<String> {
             return files_with(&path, texts);
         }
         let bytes = fs::read(&path).unwrap_or_default();
-        let has = |text: &String| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-        texts.iter().any(has).then(|| path.display().to_string()).into_iter().collect()
+        let contains_text = |text: &String| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        texts.iter().any(contains_text).then(|| path.display().to_string()).into_iter().collect()
     });
     found.collect()
 }
@@ -96,23 +96,26 @@ async fn a_replaced_cookie_is_stored_and_never_in_plain_text() {
         .with("GOCLAW_REFRESH__LEASE", "3s");
     let gateway = home.start().await;
     let browser = provider.sign_in_browser().await;
-    let rotate = async |rotation: &str| {
-        let order = json!({"session_id": browser["session_id"], "rotation": rotation});
-        provider.post_control("/browsers/rotation", order).await;
+    let set_rotation = async |rotation: &str| {
+        let body = json!({"session_id": browser["session_id"], "rotation": rotation});
+        provider.post_control("/browsers/rotation", body).await;
     };
-    rotate("always").await;
+    set_rotation("always").await;
     let (status, connected) = put(&gateway, json!({"client_cookie": browser["client_cookie"]})).await;
     assert_eq!((status, &connected["authenticated"]), (200, &json!(true)), "{connected}");
     let generation = async || gateway.get("/v1/auth/suno/status").await.json()["generation"].as_i64();
-    let refreshed = async || generation().await.filter(|generation| *generation >= 3);
-    eventually("three refreshes", refreshed).await;
-    rotate("never").await;
+    let third_generation = async || generation().await.filter(|generation| *generation >= 3);
+    eventually("three refreshes", third_generation).await;
+    set_rotation("never").await;
     let before = generation().await;
     eventually("one more refresh", async || generation().await.filter(|now| Some(*now) > before)).await;
     let status = gateway.get("/v1/auth/suno/status").await.json();
     assert_eq!((&status["authenticated"], &status["state"]), (&json!(true), &json!("active")), "{status}");
     gateway.stop().await;
     let issued = provider.issued().await;
-    assert!(issued.iter().filter(|secret| secret.starts_with("client_")).count() > 4);
+    assert!(
+        issued.iter().filter(|secret| secret.starts_with("client_")).count() > 4,
+        "each of the refreshes replaced the cookie"
+    );
     assert_eq!(files_with(home.path(), &issued), [""; 0], "no secret is in the database, the journal or the log");
 }

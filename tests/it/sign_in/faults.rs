@@ -1,5 +1,5 @@
-//! Tests of a provider that fails during a login: nothing is stored, browser and caller get the reason, and a new login
-//! can start.
+//! Tests of a code exchange that fails or has an unusual response. A failed login stores nothing, and a new one can
+//! start.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,8 @@ use crate::support::{
     provider::Provider,
 };
 
-/// Starts a login and returns its id and the redirect address after approval.
-async fn approved(gateway: &Gateway, provider: &Provider) -> (Value, String) {
+/// Starts a login, which the provider approves. Returns its id and the redirect URL.
+async fn approve_login(gateway: &Gateway, provider: &Provider) -> (Value, String) {
     let started = gateway.start_login().await;
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
     (started["login_id"].clone(), redirect_url)
@@ -43,10 +43,10 @@ async fn a_failed_exchange_stores_nothing_and_allows_a_new_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let mut last = Value::Null;
+    let mut previous = Value::Null;
     for (fault, status, outcome) in faults(&provider) {
-        let (login_id, redirect_url) = approved(&gateway, &provider).await;
-        assert_ne!(login_id, last, "a failed login is not pending any more: {fault}");
+        let (login_id, redirect_url) = approve_login(&gateway, &provider).await;
+        assert_ne!(login_id, previous, "a failed login is not pending any more: {fault}");
         provider.fail_next_exchange(fault.clone()).await;
         let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
         assert_eq!(
@@ -59,7 +59,7 @@ async fn a_failed_exchange_stores_nothing_and_allows_a_new_login() {
         let seen = gateway.status().await;
         assert_eq!((&seen["authenticated"], &seen["state"]), (&json!(false), &json!("absent")), "{fault}");
         assert_eq!(seen["last_login"]["outcome"], outcome, "{fault}");
-        last = login_id;
+        previous = login_id;
     }
     assert_eq!(provider.outcomes("/stolen").await, [""; 0], "a redirect is not followed with the code");
     assert_eq!(gateway.sign_in().await.status, 200);
@@ -85,7 +85,8 @@ async fn a_forged_code_is_rejected() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let (_, redirect_url) = approved(&gateway, &provider).await;
+    let (_, redirect_url) = approve_login(&gateway, &provider).await;
+    // The simulator's codes begin with `ac_CANARY`.
     let forged = redirect_url.replace("code=ac_CANARY", "code=ac_FORGED");
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": forged})).await;
     assert_eq!((response.status, &response.json()["code"]), (502, &json!("code_refused")), "{}", response.text);
@@ -97,19 +98,19 @@ async fn a_token_response_without_a_refresh_token_is_not_stored() {
     let provider = Provider::start(&["--approval", "auto", "--settings", r#"{"omit_refresh_token": true}"#]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let (_, redirect_url) = approved(&gateway, &provider).await;
+    let (_, redirect_url) = approve_login(&gateway, &provider).await;
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((response.status, &response.json()["code"]), (502, &json!("bad_answer")), "{}", response.text);
     assert_eq!(home.stored(), (0, 0));
 }
 
-/// Takes 20 s, the gateway's timeout.
+/// Takes 20 s, the gateway's timeout for a code exchange.
 #[tokio::test]
 async fn an_exchange_without_a_response_times_out() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let (_, redirect_url) = approved(&gateway, &provider).await;
+    let (_, redirect_url) = approve_login(&gateway, &provider).await;
     provider.fail_next_exchange(json!({"kind": "hang"})).await;
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((response.status, &response.json()["code"]), (504, &json!("provider_timeout")), "{}", response.text);
@@ -127,8 +128,8 @@ async fn the_status_shows_the_granted_scopes_and_not_the_requested_ones() {
     gateway.sign_in().await;
     assert_eq!(gateway.status().await["scopes"], json!(["openid", "offline_access"]));
     // A response without `scope` means "unchanged" (RFC 6749 section 5.1).
-    let silent = json!({"kind": "members", "members": {"scope": null}});
-    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": silent})).await;
+    let without_scope = json!({"kind": "members", "members": {"scope": null}});
+    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": without_scope})).await;
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.json()["generation"], 1);
     assert_eq!(gateway.status().await["scopes"], json!(["openid", "offline_access"]));
 }

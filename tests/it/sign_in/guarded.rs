@@ -1,4 +1,4 @@
-//! Tests that every operation under `/v1` requires the gateway token. The list of operations comes from the served
+//! Tests that no operation under `/v1` accepts a missing or wrong token. The list of operations comes from the served
 //! OpenAPI document.
 
 use reqwest::Method;
@@ -6,7 +6,7 @@ use reqwest::Method;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// Routes with errors in OpenAI's format.
-const OPENAI: [&str; 7] = [
+const OPENAI_ROUTES: [&str; 7] = [
     "/v1/responses",
     "/v1/chat/completions",
     "/v1/completions",
@@ -59,13 +59,13 @@ async fn every_operation_requires_the_token() {
                 authorization.into_iter().fold(request, |request, value| request.header("authorization", value));
             let response = HttpResponse::of(request.send().await.unwrap()).await;
             // Routes for OpenAI clients use OpenAI's error format, all others use problem+json.
-            let (form, code) = if OPENAI.iter().any(|route| path.starts_with(route)) {
+            let (content_type, code) = if OPENAI_ROUTES.iter().any(|route| path.starts_with(route)) {
                 ("application/json", response.json()["error"]["code"].clone())
             } else {
                 ("application/problem+json", response.json()["code"].clone())
             };
             let seen = (response.status, response.header("www-authenticate"), response.header("content-type"));
-            assert_eq!(seen, (401, challenge, form), "{method} {path} with {authorization:?}");
+            assert_eq!(seen, (401, challenge, content_type), "{method} {path} with {authorization:?}");
             assert_eq!(code, "unauthorized", "{method} {path}");
         }
         // A token in the query or in two headers is rejected.

@@ -28,8 +28,8 @@ impl SlowExchange {
         Self { login_id: started["login_id"].clone(), provider, home, gateway, redirect_url }
     }
 
-    /// Sends a request and drops it once the code exchange has begun.
-    async fn leave_during(&self, request: reqwest::RequestBuilder) {
+    /// Sends a request and drops it during the code exchange, while its outcome at the provider is `undecided`.
+    async fn disconnect_during_exchange(&self, request: reqwest::RequestBuilder) {
         let has_begun = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
         tokio::select! {
             response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
@@ -57,31 +57,31 @@ impl SlowExchange {
 #[tokio::test]
 async fn the_login_is_saved_if_the_caller_disconnects_during_the_exchange() {
     let slow = SlowExchange::new().await;
-    slow.leave_during(slow.paste()).await;
+    slow.disconnect_during_exchange(slow.paste()).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
 async fn the_login_is_saved_if_the_browser_disconnects_during_the_exchange() {
     let slow = SlowExchange::new().await;
-    slow.leave_during(http().get(&slow.redirect_url)).await;
+    slow.disconnect_during_exchange(http().get(&slow.redirect_url)).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
 async fn a_second_callback_during_the_exchange_gets_409() {
     let slow = SlowExchange::new().await;
-    slow.leave_during(slow.paste()).await;
-    let again = slow.paste().send().await.unwrap();
-    assert_eq!(again.status(), 409);
-    assert!(again.text().await.unwrap().contains("login_in_progress"));
+    slow.disconnect_during_exchange(slow.paste()).await;
+    let second = slow.paste().send().await.unwrap();
+    assert_eq!(second.status(), 409);
+    assert!(second.text().await.unwrap().contains("login_in_progress"));
     slow.assert_saved().await;
 }
 
 #[tokio::test]
 async fn a_shutdown_during_the_exchange_saves_the_login_first() {
     let mut slow = SlowExchange::new().await;
-    slow.leave_during(slow.paste()).await;
+    slow.disconnect_during_exchange(slow.paste()).await;
     slow.gateway.terminate();
     assert!(slow.gateway.ended().await.success());
     assert_eq!(slow.home.stored(), (1, 1), "the process saves the login before it exits");
@@ -107,7 +107,7 @@ async fn a_shutdown_waits_for_the_response_to_a_pasted_address() {
 #[tokio::test]
 async fn a_crash_during_the_exchange_stores_nothing_and_allows_a_new_login() {
     let slow = SlowExchange::new().await;
-    slow.leave_during(slow.paste()).await;
+    slow.disconnect_during_exchange(slow.paste()).await;
     drop(slow.gateway);
     let gateway = slow.home.start().await;
     assert_eq!(slow.home.stored(), (0, 0));

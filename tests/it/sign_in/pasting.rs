@@ -19,7 +19,7 @@ async fn paste(gateway: &Gateway, redirect_url: &str) -> (u16, serde_json::Value
 async fn a_callback_port_in_use_is_reported_and_pasting_works() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
-    let _squatter = TcpListener::bind(("127.0.0.1", home.callback_port)).unwrap();
+    let _occupied = TcpListener::bind(("127.0.0.1", home.callback_port)).unwrap();
     let gateway = home.start().await;
     let started = gateway.start_login().await;
     assert_eq!(started["callback"]["listening"], false);
@@ -42,7 +42,7 @@ async fn a_callback_port_in_use_is_reported_and_pasting_works() {
 async fn a_callback_port_in_use_on_ipv6_only_is_reported() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
-    let _squatter = TcpListener::bind(("::1", home.callback_port)).unwrap();
+    let _occupied = TcpListener::bind(("::1", home.callback_port)).unwrap();
     let gateway = home.start().await;
     assert_eq!(gateway.start_login().await["callback"]["listening"], false);
 }
@@ -104,10 +104,10 @@ async fn an_error_in_the_redirect_url_ends_the_login_with_its_reason() {
         provider.post_control("/approval", approval).await;
         let started = gateway.start_login().await;
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
-        let (answered, problem) = paste(&gateway, &redirect_url).await;
-        assert_eq!((answered, &problem["code"]), (status, &json!(outcome)), "{problem}");
-        let last = &gateway.status().await["last_login"];
-        assert_eq!((&last["outcome"], &last["login_id"]), (&json!(outcome), &started["login_id"]));
+        let (actual, problem) = paste(&gateway, &redirect_url).await;
+        assert_eq!((actual, &problem["code"]), (status, &json!(outcome)), "{problem}");
+        let ended = &gateway.status().await["last_login"];
+        assert_eq!((&ended["outcome"], &ended["login_id"]), (&json!(outcome), &started["login_id"]));
     }
     assert_eq!(home.stored(), (0, 0));
 }

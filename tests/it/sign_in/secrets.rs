@@ -56,11 +56,11 @@ async fn a_secret_is_saved_only_if_the_provider_accepts_it() {
         assert_eq!((actual, problem["code"].as_str().unwrap_or_default()), (status, code), "{name}: {problem}");
         assert_eq!(home.stored() == before, status != 200, "{name}");
         let detail = problem["detail"].as_str().unwrap_or_default();
-        let is_hint =
+        let has_hint =
             detail.contains(&format!("api_base is {}", provider.dashscope_url)) && detail.contains("Singapore");
-        assert_eq!(is_hint, name == "dashscope" && status == 400, "{detail}");
+        assert_eq!(has_hint, name == "dashscope" && status == 400, "{detail}");
     }
-    // A secret that cannot be checked is not saved, and the stored one stays.
+    // A secret that cannot be checked is refused.
     provider.post_control("/outages", json!({"site": "dashscope", "down": true})).await;
     let (status, problem) = put(&gateway, "dashscope", json!({"api_key": "sk-other"})).await;
     assert_eq!((status, &problem["code"]), (502, &json!("upstream_unavailable")), "{problem}");
@@ -84,8 +84,8 @@ async fn an_invalid_secret_is_rejected_and_not_echoed() {
         ("suno", json!({"sesion_token": "canary"}), 400),
         ("suno", json!({"session_token": ["canary"]}), 400),
     ] {
-        let (answered, problem) = put(&gateway, name, body.clone()).await;
-        assert_eq!(answered, status, "{name} {body}: {problem}");
+        let (actual, problem) = put(&gateway, name, body.clone()).await;
+        assert_eq!(actual, status, "{name} {body}: {problem}");
         let text = problem.to_string();
         assert!(!text.contains("canary") && !text.contains("can ary"), "{text}");
     }
@@ -129,7 +129,7 @@ async fn renaming_and_disabling_an_account_keeps_its_tokens() {
     let patch = async |body| gateway.call(Method::PATCH, "/v1/providers/suno", Some(body)).await;
     assert_eq!(patch(json!({"enabled": false})).await.status, 409, "the account is not connected");
     put(&gateway, "suno", json!({"session_token": "session-1", "unchecked": true})).await;
-    let sealed = home.text("SELECT api_key FROM llm_providers");
+    let sealed_token = home.text("SELECT api_key FROM llm_providers");
 
     let changed = patch(json!({"display_name": "My band", "enabled": false})).await.json();
     assert_eq!((&changed["display_name"], &changed["enabled"]), (&json!("My band"), &json!(false)));
@@ -137,7 +137,7 @@ async fn renaming_and_disabling_an_account_keeps_its_tokens() {
     assert_eq!((&status["authenticated"], &status["state"]), (&json!(false), &json!("disabled")));
     let changed = patch(json!({"enabled": true})).await.json();
     assert_eq!((&changed["display_name"], &changed["state"]), (&json!("My band"), &json!("active")));
-    assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed, "the token is unchanged");
+    assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed_token, "the token is unchanged");
 
     for wrong in [json!({"api_base": "http://evil.example"}), json!({"enabled": "yes"}), json!({"display_name": ""})] {
         assert_eq!(patch(wrong.clone()).await.status, 400, "{wrong}");

@@ -37,23 +37,23 @@ contract!(
 /// Returns a program's token with one scope of every kind.
 fn program(number: u8, seconds: i64) -> SealedApiToken {
     let scopes = Scopes::parse("models:work/gpt-5.5 proxy:suno status:read auth:write:work admin").expect("scopes");
-    issued(number, NewToken::program(named(number), scopes, None), seconds)
+    issue(number, NewToken::program(display_name(number), scopes, None), seconds)
 }
 
 fn session(number: u8, seconds: i64) -> SealedApiToken {
-    issued(number, NewToken::session(named(number), Lineage::default()), seconds)
+    issue(number, NewToken::session(display_name(number), Lineage::default()), seconds)
 }
 
 fn link(number: u8, seconds: i64) -> SealedApiToken {
-    issued(number, NewToken::link(named(number), Lineage::default()), seconds)
+    issue(number, NewToken::link(display_name(number), Lineage::default()), seconds)
 }
 
-fn named(number: u8) -> DisplayName {
+fn display_name(number: u8) -> DisplayName {
     DisplayName::parse(&format!("Program {number}")).expect("a name")
 }
 
-/// Returns the token `number`, created `seconds` after the start of the test.
-fn issued(number: u8, new: NewToken, seconds: i64) -> SealedApiToken {
+/// Issues the token `number`, created `seconds` after the start of the test.
+fn issue(number: u8, new: NewToken, seconds: i64) -> SealedApiToken {
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([number; 16]), new, &[number; ENTROPY], at(seconds));
     SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:mark-{number}"))) }
 }
@@ -67,7 +67,7 @@ async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[SealedApiToken]) {
 async fn a_token_is_listed_unchanged(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     assert_eq!(store.list().await.unwrap(), []);
-    let expiring = issued(4, NewToken::program(named(4), Scopes::default(), Some(Duration::from_secs(60))), 3);
+    let expiring = issue(4, NewToken::program(display_name(4), Scopes::default(), Some(Duration::from_secs(60))), 3);
     for token in [program(1, 0), session(2, 1), link(3, 2), expiring] {
         store.put(&token, &author(at(0))).await.unwrap();
         assert_eq!(store.list().await.unwrap().last(), Some(&token), "{:?}", token.token.grant);
@@ -132,7 +132,6 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [future, endless]);
 }
 
-/// Returns a token whose parent is `parent`.
 fn child_of(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
     let SealedApiToken { token, mac } = link(number, i64::from(number));
     let token = ApiToken { grant, parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
@@ -184,7 +183,7 @@ async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {
     for number in 1..=CALLS {
         let store = Arc::clone(&store);
         let SealedApiToken { token, mac } = program(number, 0);
-        let token = SealedApiToken { token: ApiToken { name: named(0), ..token }, mac };
+        let token = SealedApiToken { token: ApiToken { name: display_name(0), ..token }, mac };
         calls.spawn(async move { store.put(&token, &author(at(0))).await.expect("no store error") });
     }
     let results = calls.join_all().await;
@@ -210,9 +209,9 @@ async fn note_use_stores_the_time_of_the_last_use(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [used, other]);
 }
 
-/// Rotates `token`. Returns the new token, and the old one under the id `old`.
-fn rotated(token: &SealedApiToken, old: u8) -> [SealedApiToken; 2] {
-    let (new, old, _) = token.token.clone().rotated(ApiTokenId::from_bytes([old; 16]), at(500), &[old; ENTROPY]);
+/// Rotates `token`. Returns the new token, and the old one under the id `old_id`.
+fn rotate(token: &SealedApiToken, old_id: u8) -> [SealedApiToken; 2] {
+    let (new, old, _) = token.token.clone().rotated(ApiTokenId::from_bytes([old_id; 16]), at(500), &[old_id; ENTROPY]);
     [(new, "new"), (old, "old")]
         .map(|(token, mark)| SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:{mark}"))) })
 }
@@ -221,17 +220,17 @@ async fn a_rotation_keeps_the_old_token_beside_the_new_one(fixture: impl Fixture
     let store = fixture.api_tokens();
     let (token, other) = (program(1, 0), program(2, 1));
     put(&store, &[token.clone(), other.clone()]).await;
-    let [new, old] = rotated(&token, 3);
+    let [new, old] = rotate(&token, 3);
     assert!(store.rotate(&new, &old, &author(at(2))).await.unwrap());
     let mut stored = store.list().await.unwrap();
     stored.sort_by_key(|stored| stored.token.id.as_str().to_owned());
     assert_eq!(stored, [new.clone(), other.clone(), old.clone()]);
-    // A second rotation deletes the token that the first one left. A repeated rotation does nothing.
-    let [newer, left] = rotated(&new, 4);
-    assert!(store.rotate(&newer, &left, &author(at(3))).await.unwrap());
-    assert!(!store.rotate(&newer, &left, &author(at(3))).await.unwrap());
+    // A second rotation deletes the old token of the first. A repeated rotation does nothing.
+    let [newer, replaced] = rotate(&new, 4);
+    assert!(store.rotate(&newer, &replaced, &author(at(3))).await.unwrap());
+    assert!(!store.rotate(&newer, &replaced, &author(at(3))).await.unwrap());
     assert_eq!(store.list().await.unwrap().len(), 3);
-    // Removing the token also removes the one that the rotation left.
+    // Removing the token also removes the old one beside it.
     assert!(store.remove(&token.token.id, &author(at(4))).await.unwrap());
     assert_eq!(store.list().await.unwrap(), [other]);
 }
@@ -242,7 +241,7 @@ async fn of_concurrent_rotations_of_a_token_one_succeeds(fixture: impl Fixture) 
     put(&store, std::slice::from_ref(&token)).await;
     let mut rotations = JoinSet::new();
     for number in 2..6 {
-        let (store, [new, old]) = (Arc::clone(&store), rotated(&token, number));
+        let (store, [new, old]) = (Arc::clone(&store), rotate(&token, number));
         rotations.spawn(async move { store.rotate(&new, &old, &author(at(2))).await.unwrap() });
     }
     let done = rotations.join_all().await;

@@ -32,7 +32,7 @@ contract!(
 );
 
 /// Returns action, subject and result of all entries, oldest first.
-async fn recorded(log: &impl AuditLog) -> Vec<(String, String, String)> {
+async fn summaries(log: &impl AuditLog) -> Vec<(String, String, String)> {
     let entries = log.oldest(0, 100).await.expect("it is read");
     entries.into_iter().map(|entry| (entry.action, entry.subject, entry.result)).collect()
 }
@@ -68,14 +68,14 @@ async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
         entry("token_revoked", id, "done"),
         entry("key_added", "a-key", "done"),
     ];
-    assert_eq!(recorded(store.as_ref()).await, expected);
+    assert_eq!(summaries(store.as_ref()).await, expected);
     let entries = store.oldest(0, 100).await.unwrap();
     assert!(entries.iter().all(|entry| entry.actor == author(at(0)).actor));
     assert_eq!(entries.iter().map(|entry| entry.at).collect::<Vec<_>>(), (1..=8).map(at).collect::<Vec<_>>());
     assert_eq!(entries[3].detail.as_deref(), Some("display name \"Mine\", switched off"));
 }
 
-/// Somebody else's login, the sweep and a newer login end logins too.
+/// Logins also end by themselves: after their expiry, in a sweep, and when another login of the account is saved.
 async fn every_end_of_a_login_has_one_entry(fixture: impl Fixture) {
     let (store, hour) = (fixture.store(), Duration::from_secs(3600));
     let begin = async |number: u8, account: &str, start: i64| {
@@ -122,7 +122,7 @@ async fn a_call_that_changes_nothing_appends_no_entry(fixture: impl Fixture) {
     store.change_profile(&nobody, &ProfileChange::default(), &author(at(1))).await.unwrap();
     store.remove(&nobody, None, &author(at(1))).await.unwrap();
     assert!(!tokens.remove(&ApiTokenId::from_bytes([9; 16]), &author(at(1))).await.unwrap());
-    assert_eq!(recorded(store.as_ref()).await, []);
+    assert_eq!(summaries(store.as_ref()).await, []);
 }
 
 async fn concurrent_entries_form_one_chain(fixture: impl Fixture) {
@@ -177,9 +177,9 @@ async fn deleting_old_entries_appends_an_entry(fixture: impl Fixture) {
     let second = store.oldest(1, 1).await.unwrap().remove(0);
     assert_eq!(store.delete_before(at(1), &author(at(9))).await.unwrap(), 0, "no entry is older");
     assert_eq!(store.delete_before(at(3), &author(at(9))).await.unwrap(), 2);
-    let left = store.oldest(0, 9).await.unwrap();
-    assert_eq!(ids(&left), [3, 4]);
-    assert_eq!((left[1].action.as_str(), left[1].subject.as_str()), ("entries_deleted", "2"));
-    assert_eq!(left[1].detail.as_ref(), Some(&second.digest));
+    let remaining = store.oldest(0, 9).await.unwrap();
+    assert_eq!(ids(&remaining), [3, 4]);
+    assert_eq!((remaining[1].action.as_str(), remaining[1].subject.as_str()), ("entries_deleted", "2"));
+    assert_eq!(remaining[1].detail.as_ref(), Some(&second.digest));
     assert_eq!(store.delete_before(at(99), &author(at(99))).await.unwrap(), 1, "the newest entry stays");
 }

@@ -86,6 +86,7 @@ async fn an_expired_login_does_not_block_a_new_one(fixture: impl Fixture) {
     let first = login(1, "work", "alice", at(0));
     begin(&*store, &first).await;
     let end = first.session.expires_at;
+    // The samples' logins expire after 360 s.
     let too_early = login(2, "work", "alice", at(359));
     assert!(matches!(begin(&*store, &too_early).await, BeginOutcome::AlreadyPending(_)));
 
@@ -118,7 +119,7 @@ async fn a_login_is_found_at_every_stage_of_its_progress(fixture: impl Fixture) 
     (expected.progress, expected.progress_since) = (LoginProgress::Ended(LoginOutcome::Completed), at(4));
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
-    // Every outcome is read back unchanged, except `confirmation_needed`, which stands for an unconfirmed login.
+    // `ConfirmationNeeded` does not end a login.
     let ends = LoginOutcome::ALL.iter().filter(|outcome| **outcome != LoginOutcome::ConfirmationNeeded);
     for (number, &outcome) in (10..).zip(ends) {
         let ended = login(number, "work", "alice", at(i64::from(number)));

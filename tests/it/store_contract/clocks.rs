@@ -1,4 +1,4 @@
-//! Tests of the clock that limits leases: the machine's with a SQLite file, the server's with PostgreSQL.
+//! Tests of the clock that limits leases and backoffs: the machine's with a SQLite file, the server's with PostgreSQL.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ impl Machine {
     /// Changes the stored boot id, so that the machine seems to have restarted since.
     fn restart(&self) {
         let mut database = SqliteConnection::establish(&self.path.display().to_string()).unwrap();
-        database.batch_execute("UPDATE machine_clock SET boot_id = 'the start before'").unwrap();
+        database.batch_execute("UPDATE machine_clock SET boot_id = 'an earlier boot'").unwrap();
     }
 
     async fn begin(&self, holder: u8) -> Effect {
@@ -55,7 +55,7 @@ impl Machine {
         self.advance(RefreshEvent::Begin { seen, lease, trigger: RefreshTrigger::Now }).await
     }
 
-    /// Applies `event`, with a time of the caller that the store must ignore.
+    /// Applies `event` with a time that the store must ignore.
     async fn advance(&self, event: RefreshEvent) -> Effect {
         let advanced = self.store.advance(&name("work"), &event, &RefreshPolicy::default(), at(7_000)).await;
         advanced.expect("the store works").effect

@@ -26,7 +26,7 @@ contract!(
     a_first_login_is_stored_unchanged,
     a_second_login_replaces_the_tokens_and_keeps_the_account,
     a_second_login_keeps_unknown_settings,
-    a_second_login_can_rename_the_account,
+    a_second_login_can_change_the_display_name,
     a_login_without_a_refresh_token_deletes_the_old_one,
     a_reader_never_sees_mixed_tokens_of_two_logins,
     a_login_of_another_provider_type_is_a_conflict_and_changes_nothing,
@@ -96,7 +96,7 @@ async fn a_second_login_keeps_unknown_settings(fixture: impl Fixture) {
     assert_eq!((settings.get("expires_at"), settings.get("email")), (None, None));
 }
 
-async fn a_second_login_can_rename_the_account(fixture: impl Fixture) {
+async fn a_second_login_can_change_the_display_name(fixture: impl Fixture) {
     let store = fixture.store();
     for display_name in ["Work", "Job"].map(|text| Some(text.to_owned())) {
         save(&*store, &NewSealedCredential { display_name: display_name.clone(), ..credential(1, "work") }, 5).await;
@@ -133,6 +133,7 @@ async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
         let loaded = store.load(&name("work")).await.unwrap().unwrap();
         let listed = store.list().await.unwrap().readable.remove(0);
         for account in [loaded, listed] {
+            // The tokens of `credential(number)` were obtained at `at(number)`.
             let number = account.metadata.obtained_at.unix_seconds() - at(0).unix_seconds();
             let expected = credential(number.try_into().unwrap(), "work");
             assert_eq!((account.login_id().clone(), account.metadata), (expected.login_id, expected.metadata));
@@ -210,29 +211,29 @@ async fn accounts_move_away_together_or_not_at_all(fixture: impl Fixture) {
         save(&*store, &credential(number, account), 5).await;
     }
     let version = |number: u8| TokenVersion::first_of(credential(number, "x").login_id);
-    let order = |accounts: &[(u8, &str)]| MoveRequest {
+    let request = |accounts: &[(u8, &str)]| MoveRequest {
         accounts: accounts.iter().map(|(number, account)| (name(account), version(*number))).collect(),
         revocations: Vec::new(),
         archive: "an archive".into(),
     };
-    // The second account has another login id, is unknown, or is being refreshed.
     let lease = LeaseId::from_bytes([9; 16]);
     let begin = RefreshEvent::Begin { seen: version(3), lease, trigger: RefreshTrigger::Now };
     store.advance(&name("stays"), &begin, &RefreshPolicy::default(), at(6)).await.unwrap();
+    // The second account has another login id, is unknown, or is being refreshed.
     for refused in [[(1, "work"), (1, "private")], [(1, "work"), (2, "unknown")], [(1, "work"), (3, "stays")]] {
-        assert!(!store.move_away(&order(&refused), &author(at(7))).await.unwrap(), "{refused:?}");
+        assert!(!store.move_away(&request(&refused), &author(at(7))).await.unwrap(), "{refused:?}");
     }
     assert_eq!(store.list().await.unwrap().readable.len(), 3);
-    assert!(store.move_away(&order(&[(1, "work"), (2, "private")]), &author(at(7))).await.unwrap());
-    let left = store.list().await.unwrap().readable;
-    assert_eq!(left.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["stays"]);
+    assert!(store.move_away(&request(&[(1, "work"), (2, "private")]), &author(at(7))).await.unwrap());
+    let remaining = store.list().await.unwrap().readable;
+    assert_eq!(remaining.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["stays"]);
     let events = CredentialHistory::newest(&*store, 2).await.unwrap();
-    let recorded: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.kind)).collect();
-    assert_eq!(recorded, [("private", EventKind::MovedAway), ("work", EventKind::MovedAway)]);
+    let events: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.kind)).collect();
+    assert_eq!(events, [("private", EventKind::MovedAway), ("work", EventKind::MovedAway)]);
     assert_eq!(store.all().await.unwrap(), [], "nothing is revoked");
     let entries = AuditLog::newest(&*store, i64::MAX, 2).await.unwrap();
-    let recorded: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
-    assert_eq!(recorded, [("exported", "private"), ("exported", "work")]);
+    let entries: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
+    assert_eq!(entries, [("exported", "private"), ("exported", "work")]);
 }
 
 async fn accounts_are_listed_by_name(fixture: impl Fixture) {
@@ -272,8 +273,8 @@ async fn list_after_returns_accounts_page_by_page(fixture: impl Fixture) {
     assert_eq!(store.list_after(Some("z-1"), 5).await.unwrap(), (StoredAccounts::default(), None));
 }
 
-/// Stores two accounts and damages the row of `work`.
-async fn with_a_damaged_account(fixture: &impl Fixture) {
+/// Stores two accounts and damages the row of `work`, whose first invalid column is `state`.
+async fn set_up_damaged_account(fixture: &impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &credential(2, "private"), 5).await;
@@ -281,7 +282,7 @@ async fn with_a_damaged_account(fixture: &impl Fixture) {
 }
 
 async fn an_unreadable_account_affects_no_other_account(fixture: impl Fixture) {
-    with_a_damaged_account(&fixture).await;
+    set_up_damaged_account(&fixture).await;
     let store = fixture.store();
     let switch_off = ProfileChange { display_name: None, enabled: Some(false) };
     for failed in [
@@ -300,7 +301,7 @@ async fn an_unreadable_account_affects_no_other_account(fixture: impl Fixture) {
 
 async fn a_login_of_any_provider_type_replaces_an_unreadable_account(fixture: impl Fixture) {
     for provider_type in [ProviderType::OpenaiCodex, ProviderType::Dashscope] {
-        with_a_damaged_account(&fixture).await;
+        set_up_damaged_account(&fixture).await;
         let store = fixture.store();
         let new = NewSealedCredential { provider_type, refresh_token: None, ..credential(3, "work") };
         let SaveOutcome::Saved(saved) = save(&*store, &new, 6).await else { panic!("the login is not saved") };
@@ -312,7 +313,7 @@ async fn a_login_of_any_provider_type_replaces_an_unreadable_account(fixture: im
 }
 
 async fn an_unreadable_account_can_be_removed(fixture: impl Fixture) {
-    with_a_damaged_account(&fixture).await;
+    set_up_damaged_account(&fixture).await;
     let store = fixture.store();
     assert_eq!(store.remove(&name("work"), None, &author(at(6))).await.unwrap(), Removal::RemovedUnreadable);
     assert_eq!(store.remove(&name("work"), None, &author(at(6))).await.unwrap(), Removal::Absent);

@@ -38,7 +38,7 @@ pub(crate) trait Fixture {
 
     fn store(&self) -> Arc<Self::Store>;
 
-    /// Returns the store as a trait object of its own, because its method names clash with other traits'.
+    /// Returns the store of API tokens as a trait object, because its method names clash with those of other traits.
     fn api_tokens(&self) -> Arc<dyn ApiTokenStore>;
 
     /// Adds a member that the gateway does not use to an account's settings.
@@ -74,7 +74,6 @@ impl Fixture for Memory {
     }
 }
 
-/// A database file in a temporary folder.
 pub(crate) struct Sqlite {
     store: Arc<SqliteStore>,
     folder: TempDir,
@@ -109,7 +108,7 @@ impl Fixture for Sqlite {
     }
 }
 
-/// A database on the server of `test.sh`.
+/// A database on the server that `test.sh` starts.
 pub(crate) struct Postgres {
     store: Arc<PostgresStore>,
     pub(super) database: Database,
@@ -145,7 +144,7 @@ impl Fixture for Postgres {
     }
 }
 
-/// Returns an UPDATE that makes an account's row unreadable.
+/// Returns an UPDATE that makes an account's row unreadable. The stores report the column `state`.
 fn damage_statement(name: &AccountName) -> String {
     format!("UPDATE llm_providers SET state = 'asleep', generation = -1, id = 'x' WHERE name = '{name}'")
 }

@@ -26,12 +26,12 @@ contract!(
     a_journal_report_replaces_the_earlier_one_and_is_deleted_once_old,
 );
 
-fn sealed(text: &str) -> SealedSecret {
+fn sealed_secret(text: &str) -> SealedSecret {
     SealedSecret::from_stored(format!("v2:key:{text}"))
 }
 
 fn check(key: &str) -> KeyCheck {
-    KeyCheck { key_id: KeyId::new(key), value: sealed(key) }
+    KeyCheck { key_id: KeyId::new(key), value: sealed_secret(key) }
 }
 
 async fn of_concurrent_first_checks_one_is_added(fixture: impl Fixture) {
@@ -67,16 +67,16 @@ async fn a_check_and_its_replacements_are_stored_together_or_not_at_all(fixture:
         column: value.column,
         row: value.row.clone(),
         old,
-        new: sealed("new"),
+        new: sealed_secret("new"),
     };
     let valid = replacement(&before[0], before[0].value.clone());
-    let outdated = replacement(&before[1], Some(sealed("other")));
+    let outdated = replacement(&before[1], Some(sealed_secret("other")));
     let both = [valid.clone(), outdated];
     assert!(!store.add_key_check(&check("a"), &[], &both, &author(at(1))).await.unwrap());
     assert_eq!((store.key_checks().await.unwrap(), store.sealed_values().await.unwrap()), (vec![], before.clone()));
     assert!(store.add_key_check(&check("a"), &[], &[valid], &author(at(1))).await.unwrap());
     let after = store.sealed_values().await.unwrap();
-    assert_eq!((&after[0].value, &after[1]), (&Some(sealed("new")), &before[1]));
+    assert_eq!((&after[0].value, &after[1]), (&Some(sealed_secret("new")), &before[1]));
 }
 
 async fn every_sealed_value_is_listed_and_can_be_resealed_once(fixture: impl Fixture) {
@@ -88,18 +88,23 @@ async fn every_sealed_value_is_listed_and_can_be_resealed_once(fixture: impl Fix
     tokens.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.unwrap();
 
     let values = store.sealed_values().await.unwrap();
+    // Two tokens of each account, and the mark of the API token.
     assert_eq!(values.len(), 5, "{values:?}");
     for value in &values {
         let SealedValue { column, row, value: old } = value.clone();
-        let replacement = Replacement { column, row, old, new: sealed("new") };
+        let replacement = Replacement { column, row, old, new: sealed_secret("new") };
         assert!(store.reseal(&replacement).await.unwrap(), "{value:?}");
         assert!(!store.reseal(&replacement).await.unwrap(), "{value:?} was already replaced");
     }
-    assert!(store.sealed_values().await.unwrap().iter().all(|value| value.value == Some(sealed("new"))));
-    let unknown =
-        Replacement { column: SealedColumn::Revocation, row: "unknown".to_owned(), old: None, new: sealed("new") };
+    assert!(store.sealed_values().await.unwrap().iter().all(|value| value.value == Some(sealed_secret("new"))));
+    let unknown = Replacement {
+        column: SealedColumn::Revocation,
+        row: "unknown".to_owned(),
+        old: None,
+        new: sealed_secret("new"),
+    };
     assert!(!store.reseal(&unknown).await.unwrap());
-    assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, Some(sealed("new")));
+    assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, Some(sealed_secret("new")));
 }
 
 async fn a_journal_report_replaces_the_earlier_one_and_is_deleted_once_old(fixture: impl Fixture) {

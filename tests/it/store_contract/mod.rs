@@ -1,4 +1,4 @@
-//! Contracts of the store ports, run on the memory fake, on SQLite and on PostgreSQL.
+//! Contracts of the store ports, run on the memory fake, on SQLite and on PostgreSQL; also tests of one database alone.
 //!
 //! To test another implementation, add a [`Fixture`] and a line in [`contract!`].
 
@@ -22,7 +22,7 @@ pub(crate) mod samples;
 mod sqlite_file;
 mod sqlite_rows;
 
-/// Defines a test for each function and store. The compiler reports a function that is not listed as dead code.
+/// Defines a test for each function and store. The compiler warns that a function outside the list is unused.
 macro_rules! contract {
     ($($test:ident),+ $(,)?) => {
         contract!(memory, crate::store_contract::fixtures::Memory, $($test),+);

@@ -1,4 +1,4 @@
-//! Tests of opening a PostgreSQL store: concurrent starts, newer schemas, unsafe durability settings and TLS.
+//! Tests of PostgreSQL alone: concurrent starts, newer schemas, unsafe durability settings, tables and TLS.
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,9 +43,10 @@ async fn concurrent_starts_all_succeed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_wait_for_another_gateway_s_migration_is_bounded_and_reported() {
     let database = Arc::new(Database::create().await);
-    let hanging = Arc::clone(&database);
+    let lock_holder = Arc::clone(&database);
+    // 3577 is the lock of the migrations.
     let mut other = JoinSet::new();
-    other.spawn(async move { hanging.execute("SELECT pg_advisory_lock(3577); SELECT pg_sleep(120)").await });
+    other.spawn(async move { lock_holder.execute("SELECT pg_advisory_lock(3577); SELECT pg_sleep(120)").await });
     let locks = "pg_locks JOIN pg_database ON pg_database.oid = database \
                  WHERE locktype = 'advisory' AND datname = current_database()";
     let is_held = || async { (database.cell("count(*)", locks).await.as_deref() == Some("1")).then_some(()) };
@@ -62,8 +63,9 @@ async fn the_wait_for_another_gateway_s_migration_is_bounded_and_reported() {
 async fn a_newer_schema_is_rejected_and_unchanged() {
     let postgres = Postgres::open().await;
     postgres.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
-    let future = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000c')";
-    postgres.database.execute(future).await;
+    // The `c` marks a contraction of the schema, which older versions cannot use.
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000c')";
+    postgres.database.execute(newer).await;
     let refusal = open(&postgres.database).await.map(drop).unwrap_err();
     assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000c"), "{refusal:?}");
     assert!(postgres.store().load(&name("work")).await.unwrap().is_some());
@@ -90,6 +92,7 @@ async fn tokens_are_stored_in_the_documented_tables() {
 
 /// Opens a store at a server that offers no TLS. Returns whether the client continues without TLS.
 async fn continues_without_tls(host: &str, options: &str) -> bool {
+    /// PostgreSQL's `SSLRequest`: its length and the code 80877103.
     const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
     let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -101,7 +104,7 @@ async fn continues_without_tls(host: &str, options: &str) -> bool {
         if start != TLS_REQUEST {
             return true;
         }
-        stream.write_all(b"N").await.expect("an answer");
+        stream.write_all(b"N").await.expect("a refusal");
         stream.read(&mut start).await.is_ok_and(|length| length > 0)
     };
     let (opened, continues) = tokio::join!(PostgresStore::open(&url, &OPTIONS, Arc::new(SystemClock)), server);

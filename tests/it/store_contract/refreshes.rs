@@ -21,7 +21,7 @@ use super::{
 };
 
 contract!(
-    of_concurrent_begins_one_gets_the_lease_and_may_send,
+    of_concurrent_begins_one_gets_the_lease_and_may_present,
     a_rotation_is_stored_completely_and_once,
     a_rotation_without_a_refresh_token_keeps_the_old_one,
     a_late_rotation_is_stored_even_if_another_replica_holds_the_lease,
@@ -50,7 +50,8 @@ fn begin(holder: u8, seen: TokenVersion) -> RefreshEvent {
     RefreshEvent::Begin { seen, lease: lease(holder), trigger: RefreshTrigger::Now }
 }
 
-fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
+/// Returns a failure with the shortest backoff.
+fn failure_event(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
     RefreshEvent::Failed { seen, lease: lease(holder), failure, spread: 0 }
 }
 
@@ -65,13 +66,13 @@ async fn advance(store: &impl TokenStore, event: &RefreshEvent, now: Timestamp) 
     store.advance(&name("work"), event, &policy(), now).await.expect("the store works")
 }
 
-async fn signed_in(store: &impl TokenStore) {
+async fn sign_in(store: &impl TokenStore) {
     store.save_login(&credential(1, "work"), &author(at(0))).await.expect("it is saved");
 }
 
-async fn of_concurrent_begins_one_gets_the_lease_and_may_send(fixture: impl Fixture) {
+async fn of_concurrent_begins_one_gets_the_lease_and_may_present(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     let mut calls = JoinSet::new();
     for number in 0..20 {
         let store = fixture.store();
@@ -95,7 +96,7 @@ async fn of_concurrent_begins_one_gets_the_lease_and_may_send(fixture: impl Fixt
 
 async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     fixture.plant_setting(&name("work"), "codex_pool", json!({"a": 1})).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let rotation = rotation(2, version(1, 0));
@@ -116,7 +117,7 @@ async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
 
 async fn a_rotation_without_a_refresh_token_keeps_the_old_one(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     let before = store.load(&name("work")).await.unwrap().unwrap();
     let unrotated = Rotation { refresh_token: None, ..rotation(2, version(1, 0)) };
     let after = advance(&*store, &RefreshEvent::Succeeded(unrotated), at(7)).await.credential.unwrap();
@@ -127,11 +128,12 @@ async fn a_rotation_without_a_refresh_token_keeps_the_old_one(fixture: impl Fixt
 
 async fn a_late_rotation_is_stored_even_if_another_replica_holds_the_lease(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     // After the first holder's lease, another replica presents the same token.
-    let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
-    assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Present);
+    let second_begin =
+        RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
+    assert_eq!(advance(&*store, &second_begin, at(100)).await.effect, Effect::Present);
     let late = advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
     assert_eq!(
@@ -143,7 +145,7 @@ async fn a_late_rotation_is_stored_even_if_another_replica_holds_the_lease(fixtu
     // A rotation also recovers an account in `needs_reauth`.
     let rejected = Failure::Rejected(Cause::RefreshTokenReused);
     advance(&*store, &begin(3, version(1, 1)), at(102)).await;
-    advance(&*store, &failed(3, version(1, 1), rejected), at(103)).await;
+    advance(&*store, &failure_event(3, version(1, 1), rejected), at(103)).await;
     let recovery = advance(&*store, &RefreshEvent::Succeeded(rotation(3, version(1, 1))), at(104)).await;
     assert_eq!(recovery.effect, Effect::Stored);
     let recovered = recovery.credential.unwrap().refresh;
@@ -152,13 +154,13 @@ async fn a_late_rotation_is_stored_even_if_another_replica_holds_the_lease(fixtu
 
 async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(fixture: impl Fixture) {
     let store = fixture.store();
-    let returned = |login: u8, ending| RefreshEvent::Returned { ended: version(login, 0).login_id, ending };
-    signed_in(&*store).await;
+    let returned_event = |login: u8, ending| RefreshEvent::Returned { ended: version(login, 0).login_id, ending };
+    sign_in(&*store).await;
     let before = store.load(&name("work")).await.unwrap();
-    let other = advance(&*store, &returned(2, Ending::LoggedOut), at(5)).await;
+    let other = advance(&*store, &returned_event(2, Ending::LoggedOut), at(5)).await;
     assert_eq!((other.credential, other.events), (before.clone(), vec![]), "the account has another login");
 
-    let doubted = advance(&*store, &returned(1, Ending::ReplacedByUnknown), at(6)).await.credential.unwrap();
+    let doubted = advance(&*store, &returned_event(1, Ending::ReplacedByUnknown), at(6)).await.credential.unwrap();
     let state = &doubted.refresh;
     assert_eq!(
         (&state.state, state.cause, &state.version),
@@ -166,7 +168,7 @@ async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(
     );
 
     let newest = Rotation { refresh_token: None, ..rotation(2, version(2, 3)) };
-    let replaced = advance(&*store, &returned(1, Ending::ReplacedBy(Box::new(newest.clone()))), at(7)).await;
+    let replaced = advance(&*store, &returned_event(1, Ending::ReplacedBy(Box::new(newest.clone()))), at(7)).await;
     let account = replaced.credential.unwrap();
     assert_eq!((replaced.effect, replaced.events[0].kind), (Effect::Stored, EventKind::SignedIn));
     assert_eq!((&account.refresh.version, &account.refresh.state), (&version(2, 4), &TokenState::Active));
@@ -174,35 +176,35 @@ async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(
     assert_eq!(account.refresh_token, None, "the token of another login is not kept");
     assert!(!account.refresh.refreshable);
 
-    let removed = advance(&*store, &returned(2, Ending::LoggedOut), at(8)).await;
+    let removed = advance(&*store, &returned_event(2, Ending::LoggedOut), at(8)).await;
     assert_eq!((removed.credential, removed.events[0].kind), (None, EventKind::SignedOut));
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     assert_eq!(store.newest(1).await.unwrap(), removed.events);
-    let again = advance(&*store, &returned(2, Ending::LoggedOut), at(9)).await;
+    let again = advance(&*store, &returned_event(2, Ending::LoggedOut), at(9)).await;
     assert_eq!((again.effect, again.events), (Effect::Recorded, vec![]));
 }
 
 async fn only_the_lease_holder_can_record_a_failure(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let before = store.load(&name("work")).await.unwrap();
     let lost = Failure::Unknown(Cause::TimedOut);
-    let foreign = advance(&*store, &failed(2, version(1, 0), lost), at(6)).await;
+    let foreign = advance(&*store, &failure_event(2, version(1, 0), lost), at(6)).await;
     assert_eq!((foreign.effect, foreign.credential), (Effect::UseCurrent, before));
 
-    let own = advance(&*store, &failed(1, version(1, 0), lost), at(6)).await;
+    let own = advance(&*store, &failure_event(1, version(1, 0), lost), at(6)).await;
     let state = own.credential.unwrap().refresh;
     assert_eq!((own.effect, state.state, state.cause), (Effect::Recorded, TokenState::InDoubt, Some(Cause::TimedOut)));
     assert_eq!((state.attempt, state.failures), (1, 1));
-    assert_eq!(state.next_attempt_at, Some(at(36)));
+    assert_eq!(state.next_attempt_at, Some(at(6).plus(policy().backoff_min)));
 }
 
 async fn a_rejection_keeps_the_tokens_and_changes_only_the_state(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
-    let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenExpired));
+    let rejected = failure_event(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenExpired));
     let account = advance(&*store, &rejected, at(6)).await.credential.unwrap();
     assert_eq!(account.refresh.state, TokenState::NeedsReauth);
     let new = credential(1, "work");
@@ -211,7 +213,7 @@ async fn a_rejection_keeps_the_tokens_and_changes_only_the_state(fixture: impl F
 
 async fn a_rotation_of_a_removed_or_replaced_login_is_not_stored(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     store.save_login(&credential(2, "work"), &author(at(6))).await.unwrap();
     let current = store.load(&name("work")).await.unwrap();
@@ -221,9 +223,9 @@ async fn a_rotation_of_a_removed_or_replaced_login_is_not_stored(fixture: impl F
     assert_eq!(
         (late.effect, &late.credential),
         (Effect::Discard, &current),
-        "its revocation would end the new login too"
+        "a revocation of the late token would end the new login too"
     );
-    let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
+    let rejected = failure_event(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
     assert_eq!(advance(&*store, &rejected, at(8)).await.credential, current);
 
     store.remove(&name("work"), None, &author(at(9))).await.unwrap();
@@ -234,7 +236,7 @@ async fn a_rotation_of_a_removed_or_replaced_login_is_not_stored(fixture: impl F
 
 async fn an_expired_lease_puts_the_account_in_doubt(fixture: impl Fixture) {
     let store = fixture.store();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let later = at(5).plus(policy().lease);
     let begun = advance(&*store, &begin(2, version(1, 0)), later).await;
@@ -249,9 +251,9 @@ async fn an_expired_lease_puts_the_account_in_doubt(fixture: impl Fixture) {
 async fn every_change_appends_an_event_in_order(fixture: impl Fixture) {
     let store = fixture.store();
     let start = Revision::default();
-    signed_in(&*store).await;
+    sign_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
-    advance(&*store, &failed(1, version(1, 0), Failure::Unknown(Cause::TimedOut)), at(6)).await;
+    advance(&*store, &failure_event(1, version(1, 0), Failure::Unknown(Cause::TimedOut)), at(6)).await;
     advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(7)).await;
     store.save_login(&credential(3, "other"), &author(at(8))).await.unwrap();
     let account = store.load(&name("work")).await.unwrap().unwrap();

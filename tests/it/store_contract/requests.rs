@@ -68,7 +68,7 @@ async fn records_are_read_back_unchanged_newest_first(fixture: impl Fixture) {
     store.record(&[record("a", 1), bare("b", 2)], &[]).await.unwrap();
     store.record(&[record("b", 3)], &[]).await.unwrap();
     let all = store.recent(None, 10).await.unwrap();
-    let records: Vec<_> = all.iter().map(|known| known.record.clone()).collect();
+    let records: Vec<_> = all.iter().map(|stored| stored.record.clone()).collect();
     assert_eq!(records, [record("b", 3), bare("b", 2), record("a", 1)]);
     assert!(all.is_sorted_by(|newer, older| newer.number > older.number), "{all:?}");
     assert_eq!(store.recent(None, 1).await.unwrap(), all[..1]);
@@ -77,10 +77,11 @@ async fn records_are_read_back_unchanged_newest_first(fixture: impl Fixture) {
 
 async fn thousands_of_records_are_stored_in_one_call(fixture: impl Fixture) {
     let store = fixture.store();
+    // PostgreSQL stores at most 1,000 records in one statement.
     let records: Vec<_> = (0..2_500).map(|second| record("a", second)).collect();
     store.record(&records, &[]).await.unwrap();
     let all = store.recent(None, 10_000).await.unwrap();
-    assert!(all.iter().rev().map(|known| &known.record).eq(&records));
+    assert!(all.iter().rev().map(|stored| &stored.record).eq(&records));
 }
 
 async fn sums_of_one_key_are_added_across_writers(fixture: impl Fixture) {
@@ -103,7 +104,7 @@ async fn old_records_and_sums_are_deleted(fixture: impl Fixture) {
     let store = fixture.store();
     store.record(&[record("a", 1), record("b", 2)], &[(key(1, "a"), sums(1)), (key(2, "a"), sums(1))]).await.unwrap();
     store.forget_before(at(2), 2).await.unwrap();
-    let left: Vec<_> = store.recent(None, 10).await.unwrap().into_iter().map(|known| known.record.id).collect();
-    assert_eq!(left, ["b"]);
+    let remaining: Vec<_> = store.recent(None, 10).await.unwrap().into_iter().map(|stored| stored.record.id).collect();
+    assert_eq!(remaining, ["b"]);
     assert_eq!(store.usage(0, 9).await.unwrap(), [(key(2, "a"), sums(1))]);
 }

@@ -138,20 +138,31 @@ async fn old_responses_are_neither_read_nor_kept(fixture: impl Fixture) {
 async fn the_least_recently_used_responses_are_deleted_beyond_the_limits(fixture: impl Fixture) {
     let store = fixture.store();
     let limits = MemoryLimits { per_owner: 250, in_all: 450 };
-    let alone = |text: &str, owner, seconds| response(text, None, owner, seconds);
-    remember(&store, &[alone("a", "x", 1), alone("b", "y", 2), alone("c", "x", 3), alone("d", "x", 4)], limits).await;
-    let left = async || {
-        let mut left = Vec::new();
+    let without_previous = |text: &str, owner, seconds| response(text, None, owner, seconds);
+    remember(
+        &store,
+        &[
+            without_previous("a", "x", 1),
+            without_previous("b", "y", 2),
+            without_previous("c", "x", 3),
+            without_previous("d", "x", 4),
+        ],
+        limits,
+    )
+    .await;
+    let remaining = async || {
+        let mut remaining = Vec::new();
         for text in ["a", "b", "c", "d", "e", "f", "g"] {
             let found = store.with_items(&[format!("msg_{text}")], ALL).await.unwrap();
-            left.extend(found.into_iter().map(|response| response.id.as_str().to_owned()));
+            remaining.extend(found.into_iter().map(|response| response.id.as_str().to_owned()));
         }
-        left
+        remaining
     };
-    assert_eq!(left().await, ["b", "c", "d"], "three responses exceed the limit per owner");
-    remember(&store, &[alone("e", "z", 5), alone("f", "z", 6)], limits).await;
-    assert_eq!(left().await, ["c", "d", "e", "f"], "five responses exceed the limit in all");
-    let huge = RememberedResponse { content: SealedSecret::from_stored("x".repeat(251)), ..alone("g", "w", 7) };
+    assert_eq!(remaining().await, ["b", "c", "d"], "three responses exceed the limit per owner");
+    remember(&store, &[without_previous("e", "z", 5), without_previous("f", "z", 6)], limits).await;
+    assert_eq!(remaining().await, ["c", "d", "e", "f"], "five responses exceed the limit in all");
+    let huge =
+        RememberedResponse { content: SealedSecret::from_stored("x".repeat(251)), ..without_previous("g", "w", 7) };
     remember(&store, &[huge], limits).await;
-    assert_eq!(left().await, ["c", "d", "e", "f"], "one response alone exceeds the limit");
+    assert_eq!(remaining().await, ["c", "d", "e", "f"], "one response alone exceeds the limit");
 }

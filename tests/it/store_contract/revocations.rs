@@ -1,4 +1,4 @@
-//! Contract of `RevocationQueue`, of the revocations that `TokenStore` queues, and of saving a login that has ended.
+//! Contract of `RevocationQueue`, of the revocations that `TokenStore` queues, and of saving an ended or older login.
 
 use std::time::Duration;
 
@@ -34,10 +34,11 @@ contract!(
     an_older_login_never_replaces_a_newer_one,
 );
 
+/// The time after which a taken revocation is due again.
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// Returns the order `number` to revoke the token of a login of the account "work".
-pub(super) fn order(number: u8, login_id: LoginId, queued_at: Timestamp) -> RevocationOrder {
+pub(super) fn revocation_order(number: u8, login_id: LoginId, queued_at: Timestamp) -> RevocationOrder {
     let session = login(number, "work", "alice", at(0)).session;
     RevocationOrder {
         version: TokenVersion::first_of(login_id.clone()),
@@ -62,7 +63,6 @@ fn login_id(number: u8) -> LoginId {
     LoginId::from_bytes([number; 16])
 }
 
-/// Takes the only revocation that is due.
 async fn take_only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
     let due = store.due(at(seconds), 10).await.expect("no store error");
     assert_eq!(due.len(), 1, "{due:?}");
@@ -76,10 +76,11 @@ async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixtu
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
 
     store.save_login(&credential(2, "work"), &author(at(2))).await.unwrap();
-    let ordered = order(7, login_id(2), at(3));
-    assert!(matches!(store.remove(&name("work"), Some(&ordered), &author(at(3))).await.unwrap(), Removal::Removed(_)));
-    assert_eq!(take_only(&*store, 3).await, ordered.revocation);
-    let again = store.remove(&name("work"), Some(&order(8, login_id(2), at(4))), &author(at(4))).await.unwrap();
+    let order = revocation_order(7, login_id(2), at(3));
+    assert!(matches!(store.remove(&name("work"), Some(&order), &author(at(3))).await.unwrap(), Removal::Removed(_)));
+    assert_eq!(take_only(&*store, 3).await, order.revocation);
+    let again =
+        store.remove(&name("work"), Some(&revocation_order(8, login_id(2), at(4))), &author(at(4))).await.unwrap();
     assert_eq!(again, Removal::Absent);
     assert_eq!(store.due(at(4), 10).await.unwrap(), [], "no account was removed");
 }
@@ -89,7 +90,10 @@ async fn an_account_with_another_token_version_is_neither_removed_nor_replaced(f
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
     let later = TokenVersion::first_of(login_id(1)).next();
-    for outdated in [order(7, login_id(2), at(1)), RevocationOrder { version: later, ..order(8, login_id(1), at(1)) }] {
+    for outdated in [
+        revocation_order(7, login_id(2), at(1)),
+        RevocationOrder { version: later, ..revocation_order(8, login_id(1), at(1)) },
+    ] {
         assert_eq!(store.remove(&name("work"), Some(&outdated), &author(at(1))).await.unwrap(), Removal::Changed);
         let new = NewSealedCredential { superseded: Some(outdated), ..credential(3, "work") };
         assert_eq!(store.save_login(&new, &author(at(1))).await.unwrap(), SaveOutcome::Changed);
@@ -101,7 +105,7 @@ async fn an_account_with_another_token_version_is_neither_removed_nor_replaced(f
 async fn a_new_login_queues_the_replaced_token_only_on_request(fixture: impl Fixture) {
     let store = fixture.store();
     let superseding = |number, superseded| NewSealedCredential {
-        superseded: Some(order(number, login_id(superseded), at(2))),
+        superseded: Some(revocation_order(number, login_id(superseded), at(2))),
         ..credential(number, "work")
     };
     store.save_login(&superseding(1, 9), &author(at(0))).await.unwrap();
@@ -109,13 +113,13 @@ async fn a_new_login_queues_the_replaced_token_only_on_request(fixture: impl Fix
     store.save_login(&credential(2, "work"), &author(at(1))).await.unwrap();
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
     store.save_login(&superseding(3, 2), &author(at(2))).await.unwrap();
-    assert_eq!(store.all().await.unwrap(), [order(3, login_id(2), at(2)).revocation]);
+    assert_eq!(store.all().await.unwrap(), [revocation_order(3, login_id(2), at(2)).revocation]);
 }
 
 async fn a_revocation_is_taken_once_and_is_due_again_after_the_pause(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
-    store.remove(&name("work"), Some(&order(7, login_id(1), at(0))), &author(at(0))).await.unwrap();
+    store.remove(&name("work"), Some(&revocation_order(7, login_id(1), at(0))), &author(at(0))).await.unwrap();
     let mut calls = JoinSet::new();
     for _ in 0..20 {
         let store = fixture.store();
@@ -123,15 +127,15 @@ async fn a_revocation_is_taken_once_and_is_due_again_after_the_pause(fixture: im
     }
     assert_eq!(calls.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
     assert_eq!(store.due(at(300), 10).await.unwrap(), []);
-    let again = take_only(&*store, 301).await;
-    store.put(&again).await.unwrap();
+    let taken = take_only(&*store, 301).await;
+    store.put(&taken).await.unwrap();
     assert_eq!(store.due(at(400), 10).await.unwrap(), [], "the id is already queued");
     for _ in 0..2 {
-        store.delete(&again.id).await.unwrap();
+        store.delete(&taken.id).await.unwrap();
         assert_eq!(store.due(at(9_999), 10).await.unwrap(), []);
     }
-    store.put(&again).await.unwrap();
-    assert_eq!(take_only(&*store, 0).await, again);
+    store.put(&taken).await.unwrap();
+    assert_eq!(take_only(&*store, 0).await, taken);
 }
 
 async fn old_revocations_are_deleted(fixture: impl Fixture) {
@@ -140,7 +144,7 @@ async fn old_revocations_are_deleted(fixture: impl Fixture) {
         store.save_login(&credential(number, "work"), &author(at(0))).await.unwrap();
         let queued_at = at(i64::from(number));
         store
-            .remove(&name("work"), Some(&order(number, login_id(number), queued_at)), &author(queued_at))
+            .remove(&name("work"), Some(&revocation_order(number, login_id(number), queued_at)), &author(queued_at))
             .await
             .unwrap();
     }
@@ -165,7 +169,8 @@ async fn the_tokens_of_an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     let before = store.load(&name("work")).await.unwrap();
     let pending = login(1, "work", "alice", at(0));
     store.begin(&pending, &author(at(0))).await.unwrap();
-    let late = NewSealedCredential { superseded: Some(order(1, login_id(9), at(0))), ..credential(1, "work") };
+    let late =
+        NewSealedCredential { superseded: Some(revocation_order(1, login_id(9), at(0))), ..credential(1, "work") };
     assert_eq!(
         store.save_login(&late, &author(at(1))).await.unwrap(),
         SaveOutcome::LoginEnded(LoginOutcome::Interrupted)
@@ -182,7 +187,7 @@ async fn the_tokens_of_an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
 }
 
-/// Another replica has swept the login while the one with its tokens could not save them.
+/// Another replica sweeps the logins before the replica with their tokens can save them.
 async fn an_interrupted_login_is_saved_unless_a_newer_one_or_a_logout_came_first(fixture: impl Fixture) {
     let store = fixture.store();
     let (hour, save) = (Duration::from_secs(3600), async |number: u8, account: &str, seconds| {
@@ -213,9 +218,9 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
         store.begin(login, &author(at(0))).await.unwrap();
         store.claim(&login.session.id, at(seconds)).await.unwrap();
     }
-    let elsewhere = login(4, "private", "alice", at(0));
-    store.begin(&elsewhere, &author(at(0))).await.unwrap();
-    store.claim(&elsewhere.session.id, at(1)).await.unwrap();
+    let of_another_account = login(4, "private", "alice", at(0));
+    store.begin(&of_another_account, &author(at(0))).await.unwrap();
+    store.claim(&of_another_account.session.id, at(1)).await.unwrap();
 
     let save =
         async |number, seconds| store.save_login(&credential(number, "work"), &author(at(seconds))).await.unwrap();

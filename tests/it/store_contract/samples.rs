@@ -25,7 +25,7 @@ use goclaw::{
     ports::{Author, Clock},
 };
 
-/// The lifetime of a sample login.
+/// The lifetime of a sample login. Tests write its end as `at(360)` or later.
 pub(super) const LIFETIME: Duration = Duration::from_secs(360);
 
 /// The system's clock, except that `sleep` returns at once.
@@ -53,7 +53,7 @@ pub(crate) fn name(text: &str) -> AccountName {
     AccountName::parse(text).expect("an account name")
 }
 
-fn sealed(what: &str, number: u8) -> SealedSecret {
+fn sealed_secret(what: &str, number: u8) -> SealedSecret {
     SealedSecret::from_stored(format!("v1:key:{what}-{number}"))
 }
 
@@ -77,8 +77,8 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
         display_name: None,
         api_base: format!("https://api-{number}.example"),
         login_id: LoginId::from_bytes([number; 16]),
-        access_token: sealed("access", number),
-        refresh_token: Some(sealed("refresh", number)),
+        access_token: sealed_secret("access", number),
+        refresh_token: Some(sealed_secret("refresh", number)),
         metadata: TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at: at(i64::from(number)),
@@ -121,8 +121,8 @@ pub(crate) fn login(number: u8, account: &str, principal: &str, started_at: Time
             expires_at: started_at.plus(LIFETIME),
         },
         state_digest: StateDigest::from_stored(format!("digest-{number}")),
-        state: sealed("state", number),
-        verifier: sealed("verifier", number),
+        state: sealed_secret("state", number),
+        verifier: sealed_secret("verifier", number),
         tokens: None,
         progress: LoginProgress::Pending,
         progress_since: started_at,

@@ -24,9 +24,9 @@ async fn a_reopened_file_has_all_data() {
     store.begin(&pending, &author(at(0))).await.unwrap();
     let account = store.load(&name("work")).await.unwrap();
 
-    let again = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.unwrap();
-    assert_eq!(again.load(&name("work")).await.unwrap(), account);
-    assert_eq!(again.find(&pending.state_digest).await.unwrap(), Some(pending));
+    let reopened = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.unwrap();
+    assert_eq!(reopened.load(&name("work")).await.unwrap(), account);
+    assert_eq!(reopened.find(&pending.state_digest).await.unwrap(), Some(pending));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -69,7 +69,8 @@ async fn a_newer_schema_is_rejected_and_unchanged() {
     let sqlite = Sqlite::open().await;
     sqlite.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let migrations = "__diesel_schema_migrations";
-    let known: u32 = sqlite.cell("count(*)", migrations).unwrap().parse().unwrap();
+    let migrations_before: u32 = sqlite.cell("count(*)", migrations).unwrap().parse().unwrap();
+    // The `c` marks a contraction of the schema, which older versions cannot use.
     sqlite.execute(
         "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000c');
          ALTER TABLE llm_providers ADD COLUMN of_the_future TEXT DEFAULT 'kept';",
@@ -78,7 +79,7 @@ async fn a_newer_schema_is_rejected_and_unchanged() {
     assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000c"), "{refusal:?}");
     assert!(refusal.to_string().contains("newer goclaw"), "{refusal}");
     assert_eq!(sqlite.cell("of_the_future", "llm_providers").as_deref(), Some("kept"));
-    assert_eq!(sqlite.cell("count(*)", migrations), Some((known + 1).to_string()));
+    assert_eq!(sqlite.cell("count(*)", migrations), Some((migrations_before + 1).to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

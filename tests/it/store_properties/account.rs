@@ -51,7 +51,7 @@ pub(super) struct Account {
     pub(super) events: Vec<RecordedEvent>,
     number: u32,
     held: Option<Held>,
-    /// Every token version so far.
+    /// Every token version so far, after one that no login has.
     versions: Vec<TokenVersion>,
     /// The event that [`Event::Again`] repeats.
     last: Option<RefreshEvent>,
@@ -97,7 +97,7 @@ impl Account {
         }
     }
 
-    pub(super) fn recorded(event: &CredentialEvent) -> RecordedEvent {
+    pub(super) fn without_revision(event: &CredentialEvent) -> RecordedEvent {
         let version = TokenVersion { login_id: event.login_id.clone(), generation: event.generation };
         RecordedEvent { version, kind: event.kind, cause: event.cause, at: event.at }
     }
@@ -172,21 +172,21 @@ impl Account {
         effect
     }
 
-    /// Converts a generated event to a concrete one for this account.
-    pub(super) fn concrete(&mut self, event: &Event) -> RefreshEvent {
+    /// Converts a generated event to one with this account's token versions.
+    pub(super) fn resolve(&mut self, event: &Event) -> RefreshEvent {
         let lease = |replica: u8| LeaseId::from_bytes([replica; 16]);
-        let concrete = match event.clone() {
+        let resolved = match event.clone() {
             Event::Begin { seen, lease: replica, trigger } => {
                 RefreshEvent::Begin { seen: self.version(&seen), lease: lease(replica), trigger }
             }
             Event::Failed { seen, lease: replica, failure, spread } => {
                 RefreshEvent::Failed { seen: self.version(&seen), lease: lease(replica), failure, spread }
             }
-            Event::Answered { seen, kind, same_account } => {
+            Event::Succeeded { seen, kind, same_account } => {
                 let (access_token, refresh_token, metadata) = self.response(kind);
                 // Without a refresh token nothing is presented, so no response can bring the first one.
-                let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
-                let refresh_token = refresh_token.filter(|_| has_one);
+                let had_refresh_token = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
+                let refresh_token = refresh_token.filter(|_| had_refresh_token);
                 let seen = self.version(&seen);
                 RefreshEvent::Succeeded(Rotation {
                     version: seen.next(),
@@ -205,8 +205,8 @@ impl Account {
                 },
             },
         };
-        self.last = Some(concrete.clone());
-        concrete
+        self.last = Some(resolved.clone());
+        resolved
     }
 
     fn version(&self, seen: &Seen) -> TokenVersion {

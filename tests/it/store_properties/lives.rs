@@ -1,5 +1,5 @@
-//! Generates random sequences of operations on one account. They shrink to few operations, no pauses and the current
-//! tokens.
+//! Generates random sequences of operations on one account. Failing sequences shrink to few operations, no pauses and
+//! the current tokens.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ pub(super) struct Life {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Provider {
     Plain,
-    EndsFamilies,
-    HasGrace,
+    RevocationEndsFamily,
+    HasGraceWindow,
 }
 
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(super) enum Event {
         lease: u8,
         trigger: RefreshTrigger,
     },
-    Answered {
+    Succeeded {
         seen: Seen,
         kind: ResponseKind,
         same_account: bool,
@@ -53,9 +53,10 @@ pub(super) enum Event {
         seen: Seen,
         lease: u8,
         failure: Failure,
+        /// Varies the backoff.
         spread: u16,
     },
-    /// Repeats the last event, as after a lost response.
+    /// Repeats the last event, as a caller does when the store's response is lost.
     Again,
 }
 
@@ -73,14 +74,15 @@ impl Provider {
         let plain = RefreshPolicy::default();
         match self {
             Self::Plain => plain,
-            Self::EndsFamilies => RefreshPolicy { revocation: RevocationScope::Family, ..plain },
-            Self::HasGrace => RefreshPolicy { grace: Duration::from_secs(120), ..plain },
+            Self::RevocationEndsFamily => RefreshPolicy { revocation: RevocationScope::Family, ..plain },
+            Self::HasGraceWindow => RefreshPolicy { grace: Duration::from_secs(120), ..plain },
         }
     }
 }
 
 pub(super) fn lives() -> impl Strategy<Value = Life> {
-    let provider = prop::sample::select(vec![Provider::Plain, Provider::EndsFamilies, Provider::HasGrace]);
+    let provider =
+        prop::sample::select(vec![Provider::Plain, Provider::RevocationEndsFamily, Provider::HasGraceWindow]);
     let first = response_kinds().prop_map(|kind| (0, Operation::SignIn(kind)));
     (provider, first, vec((pauses(), operations()), 11..25)).prop_map(|(provider, first, mut operations)| {
         // Most operations need a login first.
@@ -108,7 +110,7 @@ fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (seen(), leases(), triggers()).prop_map(|(seen, lease, trigger)| Event::Begin { seen, lease, trigger }),
         2 => (seen(), response_kinds(), prop::bool::weighted(0.9))
-            .prop_map(|(seen, kind, same_account)| Event::Answered { seen, kind, same_account }),
+            .prop_map(|(seen, kind, same_account)| Event::Succeeded { seen, kind, same_account }),
         3 => (seen(), leases(), failures(), any::<u16>())
             .prop_map(|(seen, lease, failure, spread)| Event::Failed { seen, lease, failure, spread }),
         1 => Just(Event::Again),

@@ -23,7 +23,7 @@ const FLAGS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // For the DNS rebinding tests: a foreign name that resolves to this machine.
+    // For the DNS rebinding tests: a foreign host name resolves to this machine.
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ];
 
@@ -80,8 +80,8 @@ impl Browser {
 
     /// Waits for the element and clicks it. Repeats both steps, because the page may replace the element in between.
     async fn click(&self, wanted: Locator<'_>) {
-        let clicked = || async { self.tab.find(wanted).await.ok()?.click().await.ok() };
-        eventually(&format!("a click on {wanted:?}"), clicked).await;
+        let click = || async { self.tab.find(wanted).await.ok()?.click().await.ok() };
+        eventually(&format!("a click on {wanted:?}"), click).await;
     }
 
     /// Types into the field that matches a CSS selector.
@@ -92,17 +92,17 @@ impl Browser {
 
     /// Waits until the visible text contains `words`.
     pub(crate) async fn wait_for_text(&self, words: &str) {
-        let seen = || async { self.text().await.contains(words).then_some(()) };
-        eventually(&format!("the page to say {words:?}"), seen).await;
+        let shows_words = || async { self.text().await.contains(words).then_some(()) };
+        eventually(&format!("the page to say {words:?}"), shows_words).await;
     }
 
     /// Waits for a second tab and switches to the last one.
     pub(crate) async fn go_to_new_tab(&self) {
-        let opened = || async {
+        let last_of_several = || async {
             let windows = self.tab.windows().await.ok()?;
             (windows.len() > 1).then(|| windows.last().cloned()).flatten()
         };
-        let window = eventually("a new tab", opened).await;
+        let window = eventually("a new tab", last_of_several).await;
         self.tab.switch_to_window(window).await.expect("the new tab");
     }
 
@@ -127,11 +127,10 @@ impl Browser {
 
     /// Waits until the current address ends with `end`.
     pub(crate) async fn wait_for_address(&self, end: &str) {
-        let there = || async { self.address().await.ends_with(end).then_some(()) };
-        eventually(&format!("the browser to arrive at {end}"), there).await;
+        let has_arrived = || async { self.address().await.ends_with(end).then_some(()) };
+        eventually(&format!("the browser to arrive at {end}"), has_arrived).await;
     }
 
-    /// Returns the current address.
     pub(crate) async fn address(&self) -> String {
         self.tab.current_url().await.expect("an address").to_string()
     }
@@ -168,10 +167,10 @@ impl Browser {
         let frames =
             self.await_promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
         self.tab.enter_frame(frames - 1).await.expect("the frame");
-        let place = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
+        let address = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
         let text = self.text().await;
         self.tab.clone().enter_parent_frame().await.expect("the page around it");
-        (place, text)
+        (address, text)
     }
 
     pub(crate) async fn go_back(&self) {

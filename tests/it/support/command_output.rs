@@ -10,7 +10,6 @@ use std::{
 
 use super::gateway::{POLL_INTERVAL, TEST_DEADLINE, sleep_thread};
 
-/// The output and exit code of a command.
 #[derive(Debug)]
 pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
@@ -64,7 +63,6 @@ pub(crate) fn first_line(output: impl Read + Send + 'static) -> String {
     panic!("timed out waiting for the first line of a program");
 }
 
-/// Returns the number of polls until [`TEST_DEADLINE`].
 fn polls() -> u128 {
     TEST_DEADLINE.as_millis() / POLL_INTERVAL.as_millis()
 }

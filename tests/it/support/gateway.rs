@@ -23,9 +23,9 @@ use tempfile::TempDir;
 pub(crate) use super::{command_output::CommandOutput, http_response::HttpResponse};
 use super::{leaks::files_with_secrets, provider::Provider};
 
-/// Poll interval of [`eventually`].
+/// The pause between two polls.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Limit for every wait in a test. It exceeds the gateway's own timeout for provider requests.
+/// The time limit of [`eventually`] and of each request. It exceeds the gateway's own timeout for provider requests.
 pub(crate) const TEST_DEADLINE: Duration = Duration::from_secs(40);
 /// Below Linux's ephemeral ports: an outgoing connection could take one of those between the probe and its use.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -53,7 +53,7 @@ fn client(redirects: redirect::Policy) -> Client {
 /// Returns a port that is free on both loopback families and unique within this run.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Parallel runs start at different ports.
+    // Parallel runs start at different ports: 1,000 starts, 11 ports apart, fit into the range.
     let start = u16::try_from(std::process::id() % 1_000).unwrap_or_default() * 11;
     for _ in PORTS {
         let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -78,7 +78,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
     tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
 
-/// Sleeps in real time, between two polls.
+/// Sleeps in real time.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
@@ -125,13 +125,12 @@ impl Home {
         }
     }
 
-    /// Runs another version of the program.
     pub(crate) fn with_program(mut self, program: PathBuf) -> Self {
         self.program = Some(program);
         self
     }
 
-    /// Sends the requests of all accounts to one server. Accounts without a simulator use real addresses by default.
+    /// Sends the requests of all built-in accounts to one server. By default they go to the real providers.
     pub(crate) fn with_providers_at(self, server: &str) -> Self {
         let variables = [
             "OPENAI_CODEX__ISSUER",
@@ -204,7 +203,7 @@ impl Home {
         self.wait_until_healthy(self.spawn(self.command(&[]), "gateway")).await
     }
 
-    /// Waits until a gateway that was spawned under the name `gateway`, from which [`Gateway::log`] reads, is healthy.
+    /// Waits until a spawned gateway is healthy. [`Gateway::log`] reads the output of the spawn name `gateway`.
     pub(crate) async fn wait_until_healthy(&self, child: Child) -> Gateway {
         let base = format!("http://127.0.0.1:{}", self.port);
         let mut gateway = Gateway { child, base, token: String::new(), logs: self.path().to_owned() };
@@ -298,7 +297,6 @@ impl Gateway {
         self.call_as(&self.token, method, path, body).await
     }
 
-    /// Sends a request with any token.
     pub(crate) async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
         let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(token);
         let request = if let Some(body) = body { request.json(&body) } else { request };

@@ -3,7 +3,6 @@
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An HTTP response with its body.
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

@@ -1,5 +1,5 @@
-//! Searches a gateway's logs and files for secrets. Every test does this with its folder when it ends, at the most
-//! verbose log level.
+//! Searches a gateway's logs and files for secrets. A `Home` does this when its test ends. Its gateways log at the most
+//! verbose level.
 
 use std::{fs, io, path::Path};
 

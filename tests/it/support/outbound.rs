@@ -1,4 +1,5 @@
-//! Servers between the gateway and a provider: HTTP and SOCKS5 proxies, and TLS in front of the simulator.
+//! Servers between the gateway and a provider: HTTP and SOCKS5 proxies, and TLS in front of a plain-text server. Also
+//! the clients that connect through them.
 
 use std::{
     net::SocketAddr,
@@ -48,19 +49,19 @@ pub(crate) fn account() -> &'static AccountName {
     NAME.get_or_init(|| AccountName::parse("openai-codex").expect("a name"))
 }
 
-/// Returns connections through a proxy that trust [`authority`].
+/// Returns an [`Outbound`] that connects through `proxy` and trusts [`authority`].
 pub(crate) fn outbound_through(proxy: &str) -> Outbound {
     let proxy = Some(ProxyUrl::parse(proxy).expect("a proxy"));
     Outbound::new(&OutboundOptions { proxy, ca_file: Some(authority()), ..OutboundOptions::default() }).expect("a file")
 }
 
-/// Returns connections without a proxy that trust [`authority`].
+/// Returns an [`Outbound`] that connects directly and trusts [`authority`].
 pub(crate) fn outbound_to_front(offers_http2: bool) -> Outbound {
     let options = OutboundOptions { ca_file: Some(authority()), offers_http2, ..OutboundOptions::default() };
     Outbound::new(&options).expect("a file")
 }
 
-/// Returns connections without a proxy that trust the system's authorities.
+/// Returns an [`Outbound`] that connects directly and trusts the system's authorities.
 pub(crate) fn outbound() -> Outbound {
     Outbound::new(&OutboundOptions::default()).expect("the system's authorities")
 }
@@ -144,11 +145,11 @@ pub(crate) enum ProxyBehaviour {
     Closes,
 }
 
-/// A proxy that rejects everything that RFC 9110, 1928 and 1929 do not allow.
+/// An HTTP (RFC 9110) or SOCKS5 proxy (RFC 1928 and 1929) that requires credentials and records each request.
 pub(crate) struct ProxyDouble {
     pub(crate) address: SocketAddr,
     /// One entry per request: the requested host and port, `(unauthorized)` for wrong credentials, or `(invalid)`.
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: RequestedHosts,
     _serving: JoinSet<()>,
 }
 
@@ -209,9 +210,9 @@ where
         let mut connections = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
-            let handled = handle(stream);
+            let handler = handle(stream);
             // Ignore errors, because the gateway sees a broken connection.
-            connections.spawn(async move { drop(handled.await) });
+            connections.spawn(async move { drop(handler.await) });
         }
     });
     (address, serving)
@@ -268,46 +269,54 @@ async fn socks(
 ) -> std::io::Result<()> {
     const VERSION: u8 = 5;
     const WITH_PASSWORD: u8 = 2;
+    const NO_ACCEPTABLE_METHOD: u8 = 0xff;
+    const PASSWORD_VERSION: u8 = 1;
+    const CONNECT: u8 = 1;
+    const IPV4: u8 = 1;
+    const HOST_NAME: u8 = 3;
+    const SUCCEEDED: u8 = 0;
+    const FAILED: u8 = 1;
+    const NOT_ALLOWED: u8 = 2;
     let (version, count) = (stream.read_u8().await?, stream.read_u8().await?);
     let mut methods = vec![0; count.into()];
     stream.read_exact(&mut methods).await?;
     if version != VERSION || !methods.contains(&WITH_PASSWORD) {
         note(&asked, "(unauthorized)");
-        return stream.write_all(&[VERSION, 0xff]).await;
+        return stream.write_all(&[VERSION, NO_ACCEPTABLE_METHOD]).await;
     }
     stream.write_all(&[VERSION, WITH_PASSWORD]).await?;
     let _version = stream.read_u8().await?;
-    let (user, password) = (text(&mut stream).await?, text(&mut stream).await?);
+    let (user, password) = (read_text(&mut stream).await?, read_text(&mut stream).await?);
     if (user.as_str(), password.as_str()) != (USER, PASSWORD) {
         note(&asked, "(unauthorized)");
-        return stream.write_all(&[1, 1]).await;
+        return stream.write_all(&[PASSWORD_VERSION, FAILED]).await;
     }
-    stream.write_all(&[1, 0]).await?;
+    stream.write_all(&[PASSWORD_VERSION, SUCCEEDED]).await?;
     let mut request = [0; 4];
     stream.read_exact(&mut request).await?;
     let host = match request {
-        [VERSION, 1, 0, 3] => text(&mut stream).await?,
-        [VERSION, 1, 0, 1] => std::net::Ipv4Addr::from(stream.read_u32().await?).to_string(),
+        [VERSION, CONNECT, 0, HOST_NAME] => read_text(&mut stream).await?,
+        [VERSION, CONNECT, 0, IPV4] => std::net::Ipv4Addr::from(stream.read_u32().await?).to_string(),
         _ => "(invalid)".to_owned(),
     };
     let port = stream.read_u16().await?;
     note(&asked, format!("{host}:{port}"));
-    let answer = |reply: u8| [VERSION, reply, 0, 1, 0, 0, 0, 0, 0, 0];
+    // The address 0.0.0.0 and the port 0, which clients ignore.
+    let answer = |reply: u8| [VERSION, reply, 0, IPV4, 0, 0, 0, 0, 0, 0];
     match behaviour {
-        // Reply 2: connection not allowed by ruleset.
-        ProxyBehaviour::Refuses => stream.write_all(&answer(2)).await,
+        ProxyBehaviour::Refuses => stream.write_all(&answer(NOT_ALLOWED)).await,
         ProxyBehaviour::Hangs => std::future::pending().await,
-        ProxyBehaviour::Closes => stream.write_all(&answer(0)).await,
+        ProxyBehaviour::Closes => stream.write_all(&answer(SUCCEEDED)).await,
         ProxyBehaviour::Connects => {
             let mut server = connect(&hosts, &host).await?;
-            stream.write_all(&answer(0)).await?;
+            stream.write_all(&answer(SUCCEEDED)).await?;
             copy_bidirectional(&mut stream, &mut server).await.map(drop)
         }
     }
 }
 
-/// Reads a string with its length in front, as SOCKS5 sends it.
-async fn text(stream: &mut TcpStream) -> std::io::Result<String> {
+/// Reads a SOCKS5 string: one byte with its length, then the text.
+async fn read_text(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = vec![0; stream.read_u8().await?.into()];
     stream.read_exact(&mut bytes).await?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -1,4 +1,4 @@
-//! Creates a database per test on the temporary PostgreSQL server of `test.sh`.
+//! Creates a database per test on the temporary PostgreSQL server that `test.sh` starts.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},

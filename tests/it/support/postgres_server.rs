@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::gateway::free_port;
 
-/// No error text may contain it.
+/// No error text may contain this password.
 pub(crate) const PASSWORD: &str = "a-long-password-of-the-test-server";
 
 pub(crate) struct PostgresServer {
@@ -27,7 +27,7 @@ impl PostgresServer {
     pub(crate) fn create(rules: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("goclaw-postgres").tempdir().expect("a folder");
         let server = Self { folder, port: free_port(), is_running: false };
-        server.certificates();
+        server.create_certificates();
         fs::write(server.path("password"), PASSWORD).expect("a file");
         if is_root() {
             run(Command::new("chown").args(["-R", "postgres"]).arg(server.folder.path()));
@@ -77,7 +77,7 @@ impl PostgresServer {
         format!("postgres://postgres:{PASSWORD}@{host}:{}/{rest}", self.port)
     }
 
-    /// Returns a client over the server's socket.
+    /// Connects through the server's Unix socket.
     pub(crate) async fn client(&self) -> Client {
         let mut config = Config::new();
         config.host_path(self.folder.path()).port(self.port).user("postgres").password(PASSWORD).dbname("postgres");
@@ -92,7 +92,7 @@ impl PostgresServer {
     }
 
     /// Creates `server.pem`, self-signed as by Debian's make-ssl-cert, and `client.pem`, signed by `ca.pem`.
-    fn certificates(&self) {
+    fn create_certificates(&self) {
         let openssl = |words: &str| run(Command::new("openssl").args(words.split(' ')).current_dir(self.folder.path()));
         openssl(
             "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=goclaw-test-server -keyout server.key -out server.pem \
@@ -110,7 +110,7 @@ impl PostgresServer {
         }
     }
 
-    /// Runs a PostgreSQL program as the user `postgres` if the test runs as root, because they refuse root.
+    /// Runs a PostgreSQL program as the user `postgres` if the test runs as root, which the programs refuse.
     fn run_as_owner(&self, program: &str, arguments: &[&str]) {
         let program = programs().join(program);
         let mut command = Command::new(if is_root() { Path::new("runuser") } else { &program });

@@ -37,7 +37,7 @@ impl Provider {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(arguments)
-            // The processes share these keys, because generating them took a quarter of the tests' CPU time.
+            // The processes share these keys, because generating them takes much CPU time.
             .args(["--signing-keys", concat!(env!("CARGO_TARGET_TMPDIR"), "/simulator-keys.pem")])
             .arg("--exit-with-stdin")
             .stdin(Stdio::piped())
@@ -58,13 +58,11 @@ impl Provider {
         }
     }
 
-    /// Sends a GET request to the control port.
     pub(crate) async fn get_control(&self, path: &str) -> Value {
         let response = http().get(format!("{}{path}", self.control_url)).send().await.expect("a response");
         response.json().await.expect("JSON")
     }
 
-    /// Sends a POST request to the control port.
     pub(crate) async fn post_control(&self, path: &str, body: Value) {
         let request = http().post(format!("{}{path}", self.control_url)).json(&body);
         let response = HttpResponse::of(request.send().await.expect("a response")).await;

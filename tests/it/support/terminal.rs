@@ -1,4 +1,4 @@
-//! Runs a command in a pseudo-terminal, with the `script` of util-linux.
+//! Runs a command in a pseudo-terminal, with util-linux's `script` command.
 
 use std::process::Command;
 

@@ -32,17 +32,14 @@ impl MemoryJournal {
         self.lock().records.clone()
     }
 
-    /// Returns the records that wait for the database.
     pub(crate) fn unsaved(&self) -> Vec<JournalRecord> {
         self.contents().into_iter().filter(|record| record.state == RecordState::Unsaved).collect()
     }
 
-    /// Returns the logins whose tokens are not saved.
     pub(crate) fn unsaved_logins(&self) -> Vec<LoginRecord> {
         self.lock().logins.clone()
     }
 
-    /// Makes every write of a login fail, or succeed again.
     pub(crate) fn set_full(&self, is_full: bool) {
         self.lock().is_full = is_full;
     }

@@ -98,7 +98,6 @@ impl Page {
         within(self.0).await.unwrap_or(CallbackReply::Unavailable)
     }
 
-    /// Returns whether the browser is still waiting.
     pub(crate) fn is_waiting(&mut self) -> bool {
         self.0.is_empty() && !self.0.is_terminated()
     }

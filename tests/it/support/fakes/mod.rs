@@ -1,5 +1,5 @@
-//! Fakes of the ports, on which tests run use cases in memory and deterministically, on the test's clock. Each fake
-//! passes its port's contract suite and can inject faults of the real adapter.
+//! Fakes of the ports, with which tests run the use cases in memory and deterministically. Each fake passes its port's
+//! contract suite. Most of them can also fail as the real adapters do.
 
 mod clock;
 mod journal;

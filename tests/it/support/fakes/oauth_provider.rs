@@ -30,10 +30,10 @@ use super::{
 };
 
 /// The timeouts of the real adapter.
-const EXCHANGE_LIMIT: Duration = Duration::from_secs(20);
-const REVOKE_LIMIT: Duration = Duration::from_secs(10);
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The response to the next code exchanges. All but `Unavailable` consume the code. Refreshes use only its lifetime.
+/// The response to the next code exchanges. All but `Unavailable` consume the code. Refreshes use only the lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
@@ -71,7 +71,6 @@ struct State {
     identity: (Option<String>, String),
 }
 
-/// An approved authorization request.
 struct Approval {
     challenge: String,
     redirect_uri: String,
@@ -146,7 +145,6 @@ impl FakeProvider {
         self.hanging.send_replace(false);
     }
 
-    /// Returns the endpoints that were called, in order.
     pub(crate) fn called(&self) -> Vec<String> {
         self.state().called.clone()
     }
@@ -222,7 +220,6 @@ impl FakeProvider {
         self.sessions().is_gone = true;
     }
 
-    /// Signs out the browser with this cookie.
     pub(crate) fn remove_browser(&self, cookie: &str) {
         self.sessions().cookies.retain(|known| known != cookie);
     }
@@ -251,7 +248,7 @@ impl OAuthEndpoint for FakeProvider {
     ) -> Result<TokenResponse, TokenEndpointError> {
         self.note_call(Some(&client.token_url));
         self.state().exchanges += 1;
-        let responded = self.wait_while_hanging(EXCHANGE_LIMIT).await;
+        let responded = self.wait_while_hanging(EXCHANGE_TIMEOUT).await;
         let mut state = self.state();
         if let Err(error) = responded {
             return Err(state.spend(&grant, error));
@@ -268,9 +265,9 @@ impl OAuthEndpoint for FakeProvider {
             }
         };
         let refused = TokenEndpointError::Rejected { status: 400, code: "invalid_grant" };
-        let Some(approved) = state.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
+        let Some(approval) = state.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(grant.verifier.expose_secret()));
-        let matches_request = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
+        let matches_request = (&approval.challenge, &approval.redirect_uri, &approval.client_id)
             == (&challenge, &client.redirect_uri, &client.client_id);
         if !matches_request {
             return Err(refused);
@@ -303,7 +300,7 @@ impl OAuthEndpoint for FakeProvider {
         self.note_call(Some(&client.token_url));
         // Let other tasks run first, as a network call does.
         tokio::task::yield_now().await;
-        let refreshed = {
+        let response = {
             let mut state = self.state();
             let lifetime = match state.reply {
                 Reply::Tokens { lifetime, .. } => lifetime,
@@ -313,7 +310,7 @@ impl OAuthEndpoint for FakeProvider {
         };
         // The token is consumed even if the caller does not wait for the response.
         self.wait_while_hanging(limit).await?;
-        refreshed
+        response
     }
 
     async fn revoke(
@@ -327,7 +324,7 @@ impl OAuthEndpoint for FakeProvider {
         }
         self.note_call(client.revoke_url.as_ref());
         self.state().revocation_requests += 1;
-        wait_while(&self.revocations_hanging, REVOKE_LIMIT).await?;
+        wait_while(&self.revocations_hanging, REVOKE_TIMEOUT).await?;
         let mut state = self.state();
         if state.revocation_fails {
             return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(503)));
@@ -356,7 +353,6 @@ async fn wait_while(hanging: &watch::Sender<bool>, limit: Duration) -> Result<()
     resumed.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
 }
 
-/// A parsed authorization request.
 struct AuthorizationRequest {
     challenge: String,
     redirect_uri: String,
@@ -389,12 +385,11 @@ impl AuthorizationRequest {
     }
 }
 
-/// Returns the query of a redirect URL.
 pub(crate) fn query_of(redirect_url: &str) -> &str {
     redirect_url.split_once('?').expect("a URL with a query").1
 }
 
-/// Returns a JWT with these claims and an invalid signature.
+/// Returns a JWT with an empty header, these claims and an invalid signature.
 pub(crate) fn jwt(claims: &Value) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }

@@ -13,12 +13,12 @@ use serde_json::json;
 
 use super::jwt;
 
-/// A fault that a refresh can have.
+/// A fault of one refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefreshFault {
-    /// The provider rotates the token and its response is lost.
+    /// The provider rotates the token, and the response is lost.
     ResponseLost,
-    /// The request does not reach the provider. To the caller this looks like a lost response.
+    /// The request does not reach the provider. The caller cannot be sure of that.
     RequestLost,
     RateLimited,
     /// The provider accepts no connection, so the request was not sent.
@@ -33,10 +33,10 @@ pub(crate) enum RefreshFault {
 
 #[derive(Default)]
 pub(super) struct IssuedTokens {
-    /// The number of each refresh token's login.
+    /// The family of each refresh token: the number of its code exchange.
     families: BTreeMap<String, usize>,
     unused: BTreeSet<String>,
-    ended: BTreeSet<usize>,
+    ended_families: BTreeSet<usize>,
     issued: usize,
     pub(super) faults: Vec<RefreshFault>,
     pub(super) presented: Vec<String>,
@@ -44,7 +44,7 @@ pub(super) struct IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// Records a new refresh token of a login.
+    /// Records a new refresh token of a family.
     pub(super) fn issue(&mut self, token: &str, family: usize) {
         self.families.insert(token.to_owned(), family);
         self.unused.insert(token.to_owned());
@@ -54,9 +54,9 @@ impl IssuedTokens {
         self.families.clear();
     }
 
-    /// Ends the login of a token.
+    /// Ends the family of a token.
     pub(super) fn revoke(&mut self, token: &str) {
-        self.ended.extend(self.families.get(token));
+        self.ended_families.extend(self.families.get(token));
     }
 
     pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenResponse, TokenEndpointError> {
@@ -71,9 +71,9 @@ impl IssuedTokens {
             _ => {}
         }
         let family = *self.families.get(token).ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })?;
-        if !self.unused.contains(token) || self.ended.contains(&family) {
+        if !self.unused.contains(token) || self.ended_families.contains(&family) {
             self.reused += 1;
-            self.ended.insert(family);
+            self.ended_families.insert(family);
             return Err(TokenEndpointError::Rejected { status: 401, code: "refresh_token_reused" });
         }
         self.issued += 1;

@@ -74,10 +74,10 @@ impl ScriptedResponse {
     }
 
     /// Plays the script in memory, as the result of `Upstream::send`.
-    pub(super) async fn played(self, exchange: &Arc<Exchange>) -> Result<UpstreamResponse, UpstreamError> {
+    pub(super) async fn play_in_memory(self, exchange: &Arc<Exchange>) -> Result<UpstreamResponse, UpstreamError> {
         let headers = self.all_headers();
         let status = self.status;
-        let mut playing = Playing {
+        let mut playback = Playback {
             pieces: self.pieces.into(),
             is_paced: self.is_paced,
             end: self.end,
@@ -86,12 +86,12 @@ impl ScriptedResponse {
         };
         // The real adapter reports an unrequested switch of protocols as a lost connection.
         let Some(status) = status.filter(|status| *status != StatusCode::SWITCHING_PROTOCOLS) else {
-            return Err(playing.end().await.unwrap_or_else(lost));
+            return Err(playback.end().await.unwrap_or_else(connection_lost));
         };
-        let body = stream::unfold(Some((playing, true)), |playing| async move {
-            let (mut playing, is_first) = playing?;
-            match playing.next(is_first).await? {
-                Ok(piece) => Some((Ok(piece), Some((playing, false)))),
+        let body = stream::unfold(Some((playback, true)), |state| async move {
+            let (mut playback, is_first) = state?;
+            match playback.next(is_first).await? {
+                Ok(piece) => Some((Ok(piece), Some((playback, false)))),
                 Err(error) => Some((Err(error), None)),
             }
         });
@@ -100,7 +100,7 @@ impl ScriptedResponse {
 }
 
 /// A response in progress. Dropping it before its end counts as a disconnect by the caller.
-struct Playing {
+struct Playback {
     pieces: VecDeque<Bytes>,
     is_paced: bool,
     end: End,
@@ -108,7 +108,7 @@ struct Playing {
     exchange: Arc<Exchange>,
 }
 
-impl Playing {
+impl Playback {
     async fn next(&mut self, is_first: bool) -> Option<Result<Bytes, UpstreamError>> {
         let Some(piece) = self.pieces.pop_front() else { return self.end().await.map(Err) };
         if self.is_paced && !is_first {
@@ -120,7 +120,7 @@ impl Playing {
     async fn end(&mut self) -> Option<UpstreamError> {
         let error = match self.end {
             End::Complete => None,
-            End::BreaksOff => Some(lost()),
+            End::BreaksOff => Some(connection_lost()),
             End::Silent => Some(UpstreamError::Silent),
             End::Open => pending().await,
         };
@@ -129,7 +129,7 @@ impl Playing {
     }
 }
 
-impl Drop for Playing {
+impl Drop for Playback {
     fn drop(&mut self) {
         if !self.is_over {
             self.exchange.note_disconnect();
@@ -137,7 +137,7 @@ impl Drop for Playing {
     }
 }
 
-fn lost() -> UpstreamError {
+fn connection_lost() -> UpstreamError {
     UpstreamError::Lost("the connection closed before the response was complete".into())
 }
 

@@ -49,6 +49,7 @@ impl Sessions {
         }
         Ok(match session {
             Some(SESSION) => {
+                // `n` makes each token unique.
                 let claims = json!({"sid": SESSION, "exp": self.until, "n": self.refreshed.len()});
                 SessionReply::Token(AccessToken::new(jwt(&claims)))
             }

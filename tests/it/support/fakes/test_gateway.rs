@@ -34,7 +34,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 pub(crate) const OPENAI: &str = "openai-codex";
 /// As in production. A test of this limit sets a lower one.
 const TOKENS_IN_MEMORY: usize = 5_000;
-/// The time limit of every wait in a test.
+/// The time limit of [`within`].
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
 /// The number of yields after which all tasks count as idle. No chain of wake-ups is that long.
 const YIELDS: usize = 200;
@@ -58,7 +58,6 @@ pub(crate) async fn settle() {
     }
 }
 
-/// Spawns a task.
 #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
 pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)

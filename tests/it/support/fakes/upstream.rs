@@ -48,7 +48,6 @@ impl FakeUpstream {
         self.state().refused.insert(token.to_owned(), code.to_owned());
     }
 
-    /// Accepts a rejected token again.
     pub(crate) fn accept(&self, token: &str) {
         self.state().refused.remove(token);
     }
@@ -72,7 +71,6 @@ impl FakeUpstream {
         &self.exchange
     }
 
-    /// Returns the bearer token of each request, in order.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state().seen.clone()
     }
@@ -88,7 +86,6 @@ impl FakeUpstream {
         self.state().bodies.last().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
     }
 
-    /// Returns a header of the last request.
     pub(crate) fn last_header(&self, name: &str) -> Option<String> {
         let state = self.state();
         Some(state.headers.get(name)?.to_str().expect("text").to_owned())
@@ -132,7 +129,7 @@ impl Upstream for FakeUpstream {
         }
         let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unsendable(Box::new(error)))?;
         self.state().hosts.push(url.host().unwrap_or_default().to_owned());
-        self.receive(bearer.expose_secret()).played(&self.exchange).await
+        self.receive(bearer.expose_secret()).play_in_memory(&self.exchange).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The change feed in memory. A mark is the debug text of the data it stands for.
+//! The change feed in memory. A mark is the debug text of its subject's data; for accounts, of the last event.
 
 use async_trait::async_trait;
 use goclaw::ports::{ChangeFeed, ChangeMark, ChangeMarks, StoreError};

@@ -37,7 +37,7 @@ impl TokenStore for MemoryStore {
 
     async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
         let now = author.at;
-        let _ = self.saves_blocked.subscribe().wait_for(|hang| !hang).await;
+        let _ = self.saves_blocked.subscribe().wait_for(|is_blocked| !is_blocked).await;
         let mut tables = self.tables_to("save a login").await?;
         let is_unreadable = tables.unreadable.contains_key(&new.name);
         let before = tables.credentials.get(&new.name).filter(|_| !is_unreadable);
@@ -179,7 +179,7 @@ impl TokenStore for MemoryStore {
         let newest = tables.events.iter().rev().find(is_same).map(|event| event.at);
         let is_recent = newest > Some(now.minus(ANNOUNCEMENT_INTERVAL));
         let event = CredentialEvent::refused(&new.name, &code, &refresh, now);
-        Ok((!is_recent).then(|| tables.number(event)))
+        Ok((!is_recent).then(|| tables.append_event(event)))
     }
 }
 

@@ -75,11 +75,11 @@ impl Tables {
         state: &RefreshState,
         now: Timestamp,
     ) -> CredentialEvent {
-        self.number(CredentialEvent::unnumbered(name, kind, state, now))
+        self.append_event(CredentialEvent::unnumbered(name, kind, state, now))
     }
 
     /// Numbers an event and adds it to the history.
-    pub(super) fn number(&mut self, event: CredentialEvent) -> CredentialEvent {
+    pub(super) fn append_event(&mut self, event: CredentialEvent) -> CredentialEvent {
         self.last_revision += 1;
         let event = CredentialEvent { revision: Revision(self.last_revision), ..event };
         self.events.push(event.clone());

@@ -81,7 +81,6 @@ impl MemoryStore {
         Self { tables: Mutex::default(), saves_blocked: watch::Sender::new(false) }
     }
 
-    /// Makes the next `calls` calls fail.
     pub(crate) fn fail_next(&self, calls: usize) {
         self.tables().failing = Failing::Next(calls);
     }
@@ -108,7 +107,6 @@ impl MemoryStore {
         self.saves_blocked.send_replace(false);
     }
 
-    /// Returns all accounts and logins.
     pub(crate) fn contents(&self) -> (Vec<SealedCredential>, Vec<SealedLogin>) {
         let tables = self.tables();
         (tables.credentials.values().cloned().collect(), tables.logins.clone())

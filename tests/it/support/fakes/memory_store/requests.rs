@@ -27,7 +27,7 @@ impl RequestLog for MemoryStore {
 
     async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError> {
         let tables = self.tables_to("read records of requests").await?;
-        let older = tables.requests.iter().rev().filter(|known| before.is_none_or(|before| known.number < before));
+        let older = tables.requests.iter().rev().filter(|stored| before.is_none_or(|before| stored.number < before));
         Ok(older.take(limit).cloned().collect())
     }
 
@@ -39,7 +39,7 @@ impl RequestLog for MemoryStore {
 
     async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError> {
         let mut tables = self.tables_to("delete old records of requests").await?;
-        tables.requests.retain(|known| known.record.at >= oldest);
+        tables.requests.retain(|stored| stored.record.at >= oldest);
         tables.usage.retain(|key, _| key.day >= first_day);
         Ok(())
     }

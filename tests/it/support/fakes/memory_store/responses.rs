@@ -16,7 +16,7 @@ impl ResponseMemory for MemoryStore {
     async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError> {
         let mut tables = self.tables_to("remember responses").await?;
         for response in responses {
-            if tables.responses.iter().all(|known| known.id != response.id) {
+            if tables.responses.iter().all(|stored| stored.id != response.id) {
                 tables.responses.push(response.clone());
             }
         }
@@ -26,11 +26,11 @@ impl ResponseMemory for MemoryStore {
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError> {
         let mut tables = self.tables_to("make room for responses").await?;
         let all = &mut tables.responses;
-        all.retain(|known| known.used_at >= oldest);
-        all.sort_by_key(|known| (known.used_at, known.id.clone()));
-        let owners: Vec<_> = all.iter().map(|known| known.owner.clone()).collect();
+        all.retain(|stored| stored.used_at >= oldest);
+        all.sort_by_key(|stored| (stored.used_at, stored.id.clone()));
+        let owners: Vec<_> = all.iter().map(|stored| stored.owner.clone()).collect();
         for owner in owners {
-            forget_oldest(all, |known| known.owner == owner, limits.per_owner);
+            forget_oldest(all, |stored| stored.owner == owner, limits.per_owner);
         }
         forget_oldest(all, |_| true, limits.in_all);
         Ok(())
@@ -45,27 +45,27 @@ impl ResponseMemory for MemoryStore {
         let mut tables = self.tables_to("read remembered responses").await?;
         let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
         while let Some(id) = next.take().filter(|_| !limits.are_reached_by(&chain)) {
-            let Some(known) =
-                tables.responses.iter_mut().find(|known| known.id == id && known.used_at >= limits.oldest)
+            let Some(stored) =
+                tables.responses.iter_mut().find(|stored| stored.id == id && stored.used_at >= limits.oldest)
             else {
                 break;
             };
-            next = known.previous.clone();
-            chain.push(known.clone());
-            known.used_at = now;
+            next = stored.previous.clone();
+            chain.push(stored.clone());
+            stored.used_at = now;
         }
         Ok(chain)
     }
 
     async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError> {
         let tables = self.tables_to("read remembered items").await?;
-        let has_one = |known: &&RememberedResponse| {
-            known.used_at >= limits.oldest && known.items.iter().any(|item| items.contains(item))
+        let has_one = |stored: &&RememberedResponse| {
+            stored.used_at >= limits.oldest && stored.items.iter().any(|item| items.contains(item))
         };
         let mut found = Vec::new();
-        for known in tables.responses.iter().filter(has_one) {
+        for stored in tables.responses.iter().filter(has_one) {
             if !limits.are_reached_by(&found) {
-                found.push(known.clone());
+                found.push(stored.clone());
             }
         }
         Ok(found)
@@ -74,14 +74,14 @@ impl ResponseMemory for MemoryStore {
     async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("delete a response").await?;
         let before = tables.responses.len();
-        tables.responses.retain(|known| known.id != *id);
+        tables.responses.retain(|stored| stored.id != *id);
         Ok(tables.responses.len() < before)
     }
 }
 
 /// Forgets the first of the chosen responses until the others fit.
 fn forget_oldest(all: &mut Vec<RememberedResponse>, is_chosen: impl Fn(&RememberedResponse) -> bool, limit: i64) {
-    while all.iter().filter(|known| is_chosen(known)).map(RememberedResponse::size).sum::<i64>() > limit {
+    while all.iter().filter(|stored| is_chosen(stored)).map(RememberedResponse::size).sum::<i64>() > limit {
         let Some(first) = all.iter().position(&is_chosen) else { break };
         all.remove(first);
     }
