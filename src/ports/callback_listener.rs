@@ -1,4 +1,4 @@
-//! The server to which the provider redirects the browser (RFC 8252 section 7.3), while a login is pending.
+//! The server to which the provider redirects the browser (RFC 8252 section 7.3).
 
 use std::net::IpAddr;
 
@@ -48,7 +48,7 @@ pub enum CallbackReply {
     Rejected,
     /// An earlier callback of this login is being processed.
     Finishing,
-    /// The database was unavailable when the login was looked up or saved.
+    /// The gateway failed, usually because the database was unavailable.
     Unavailable,
 }
 
