@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/clients"
 # Number of clients that run at the same time. They mostly wait, so there are two per core.
 PARALLEL = 2 * (os.cpu_count() or 1)
+# Seconds, for one set of packages.
 INSTALL_TIMEOUT = 900
 # Length limit of a client's output in a failure report, in characters.
 MAX_LOG_CHARS = 4000
@@ -133,7 +134,8 @@ def run_client(client, installed, programs):
             variables = environment(client, servers, temporary / "home", bin_folder)
             output, log, code = run_bounded(command, temporary / "work", variables, client.timeout)
             outcome = judge(client, output, code)
-            outcome.apis, outcome.ignored, outcome.log = apis(servers.tap.paths()), sorted(servers.tap.ignored()), log
+            outcome.apis, outcome.ignored = apis_of(servers.tap.paths()), sorted(servers.tap.ignored())
+            outcome.log = log
             return outcome
 
 
@@ -167,7 +169,7 @@ def end_group(group):
         os.killpg(group, signal.SIGKILL)
 
 
-def apis(paths):
+def apis_of(paths):
     names = {"/v1/responses": "Responses", "/v1/chat/completions": "Chat"}
     return [name for path, name in names.items() if path in paths]
 
@@ -195,7 +197,7 @@ def judge(client, output, code):
     return outcome
 
 
-def chosen(arguments):
+def choose(arguments):
     """Returns the clients that the arguments name."""
     if arguments == ["--fast"]:
         return [client for client in CLIENTS if client.fast]
@@ -207,7 +209,7 @@ def chosen(arguments):
 
 
 def main(programs, *arguments):
-    clients = chosen(list(arguments))
+    clients = choose(list(arguments))
     folders = install_all(clients)
     with ThreadPoolExecutor(PARALLEL) as pool:
         running = {client.name: pool.submit(run_client, client, folders[packages_of(client)], programs) for client in clients}
@@ -218,11 +220,11 @@ def main(programs, *arguments):
         if outcome.problems:
             failed = True
             print(f"\n--- {client.name}\n{outcome.log[-MAX_LOG_CHARS:]}", *outcome.problems, sep="\n", file=sys.stderr)
-    print(matrix.plain(clients, outcomes))
+    print(matrix.format_plain(clients, outcomes))
     if not arguments:
         matrix.write(ROOT / "docs/clients.md", clients, outcomes)
-    elif stale := matrix.stale(ROOT / "docs/clients.md", CLIENTS):
-        sys.exit(f"docs/clients.md lacks {', '.join(stale)}; run tests/clients/run.sh without arguments")
+    elif absent := matrix.clients_without_row(ROOT / "docs/clients.md", CLIENTS):
+        sys.exit(f"docs/clients.md lacks {', '.join(absent)}; run tests/clients/run.sh without arguments")
     missing = [client.name for client in clients if client.fast and outcomes[client.name].missing]
     if missing:
         sys.exit(f"could not install {', '.join(missing)}; see the output above")

@@ -96,8 +96,8 @@ func chatSituations() []situation {
 		{"rate_limit", func() error {
 			return rateLimited(isRateLimit, func() error { _, err := chat(hello(), nil); return err })
 		}},
-		{"previous_response", nil},
-		{"output_items", nil},
+		{"previous_response", notOffered},
+		{"output_items", notOffered},
 		{"history", func() error {
 			conversation, err := chatLoop()
 			if err != nil {
@@ -106,6 +106,6 @@ func chatSituations() []situation {
 			message, err := chat(append(conversation, openai.UserMessage("Thanks")), nil)
 			return errors.Join(err, checkDefaultAnswer(message.Content))
 		}},
-		{"references", nil},
+		{"references", notOffered},
 	}
 }
