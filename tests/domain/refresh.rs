@@ -17,11 +17,14 @@ fn name(text: &str) -> AccountName {
 }
 
 const PAUSE: Duration = Duration::from_secs(300);
+/// Whether the account is the only one of its server.
+const IS_ONLY: bool = true;
 
 #[test]
 fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_pause() {
     let mut breaker = Breaker::default();
-    let fault = |breaker: &mut Breaker, account, second| breaker.record_fault(&name(account), false, PAUSE, at(second));
+    let fault =
+        |breaker: &mut Breaker, account, second| breaker.record_fault(&name(account), !IS_ONLY, PAUSE, at(second));
     for second in 0..4 {
         assert!(!fault(&mut breaker, if second == 0 { "a" } else { "b" }, second));
         assert_eq!(breaker.acquire_permission(&name("a"), PAUSE, at(second)), Ok(()), "four are too few");
@@ -60,19 +63,19 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
 fn faults_of_one_of_several_accounts_or_between_successes_open_no_breaker() {
     let mut breaker = Breaker::default();
     assert!(
-        (0..20).all(|second| !breaker.record_fault(&name("a"), false, PAUSE, at(second))),
+        (0..20).all(|second| !breaker.record_fault(&name("a"), !IS_ONLY, PAUSE, at(second))),
         "the account may be the cause"
     );
-    assert!(breaker.record_fault(&name("b"), false, PAUSE, at(20)));
+    assert!(breaker.record_fault(&name("b"), !IS_ONLY, PAUSE, at(20)));
     let mut breaker = Breaker::default();
     assert_eq!(
-        (0..5).filter(|second| breaker.record_fault(&name("a"), true, PAUSE, at(*second))).count(),
+        (0..5).filter(|second| breaker.record_fault(&name("a"), IS_ONLY, PAUSE, at(*second))).count(),
         1,
         "the only account"
     );
     let mut breaker = Breaker::default();
     for second in 0..20 {
-        assert!(!breaker.record_fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
+        assert!(!breaker.record_fault(&name(if second % 2 == 0 { "a" } else { "b" }), !IS_ONLY, PAUSE, at(second)));
         if second % 4 == 3 {
             breaker.record_response();
         }
@@ -139,6 +142,7 @@ fn a_refresh_starts_early_but_not_before_half_the_lifetime() {
 
 #[test]
 fn backoff_doubles_between_its_minimum_and_maximum() {
+    // The second argument picks a value between the minimum and the limit, which doubles.
     let policy = RefreshPolicy::default();
     assert_eq!(policy.backoff(1, 0), seconds(30));
     assert_eq!(policy.backoff(1, u16::MAX), seconds(60));

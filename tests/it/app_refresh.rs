@@ -288,6 +288,7 @@ async fn a_mass_invalidation_ends_each_affected_account_once_and_no_other() {
         assert!(bearer(&gateway).await.is_ok(), "the healthy account stays usable");
     }
     let mut presented = gateway.provider.presented();
+    // The healthy account connected after twelve others.
     let healthy = presented.iter().filter(|token| token.starts_with("refreshed-") || *token == "refresh-13").count();
     assert!(healthy > 0, "{presented:?}");
     presented.sort();
