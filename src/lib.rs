@@ -1,7 +1,7 @@
 //! `goclaw`: a self-hosted gateway that logs in to AI providers for its owner and keeps the logins.
 //!
 //! The crate has the layers of a hexagonal architecture. Imports point one way, `adapters -> app -> ports -> domain`.
-//! Only `bootstrap` imports all layers.
+//! `bootstrap` imports all of them.
 //!
 //! - [`domain`]: values and rules of logins, accounts and providers, without I/O, clock or randomness.
 //! - [`ports`]: the traits through which the core uses the outside.

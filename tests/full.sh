@@ -15,7 +15,7 @@
 #   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
 #   reverse_proxies  nginx, Caddy and HAProxy with TLS in front of a gateway (tests/reverse_proxies.sh)
 #   watching         a real Prometheus reads the metrics and evaluates the alert rules (tests/watching.sh)
-#   properties       the property tests with more and other inputs than in CI
+#   properties       most property tests, with more and other inputs than in CI
 #   mutants          changes to the code of refresh, authorization responses, sealing and header filters, which a test
 #                    must detect
 set -euo pipefail
@@ -50,7 +50,7 @@ fuzz() {
     done
 }
 
-# Mutates mainly code that the quick tests of the core cover: each mutant needs a build, here without the adapters.
+# Mutates mainly the core, because each mutant needs a build, and the core builds fast without the adapters.
 find_mutants() {
     local tool
     tool=$(cargo_tool cargo-mutants "$mutants_version") || return 1

@@ -40,7 +40,7 @@ pub enum BindError {
 pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginEnd),
-    /// The login is for another account than the connected one. The owner must choose, on the page or in the CLI.
+    /// The login is of another user or workspace than the connected account. The owner must choose one.
     Question(Box<Confirmation>),
     /// The code was exchanged. The tokens wait for the database.
     Unsaved,

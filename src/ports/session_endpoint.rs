@@ -22,7 +22,6 @@ pub enum SessionReply {
     NoSession,
 }
 
-/// The outcome of a request, and the cookie for the next one.
 #[derive(Debug)]
 pub struct SessionResponse {
     pub outcome: Result<SessionReply, TokenEndpointError>,

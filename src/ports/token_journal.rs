@@ -143,8 +143,8 @@ pub trait TokenJournal: Send + Sync {
     /// Returns the presented tokens of all processes, at most the newest token of each login.
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
 
-    /// Records that a login has ended, and deletes its records except unsaved ones. Idempotent. Of several calls for
-    /// one login, the last one counts. A journal MAY delete the oldest ended logins beyond [`MIN_ENDED_LOGINS`].
+    /// Stores an ended login, and deletes the login's records except unsaved ones. Idempotent. Of several calls for one
+    /// login, the last one counts. A journal MAY delete the oldest ended logins beyond [`MIN_ENDED_LOGINS`].
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
 
     /// Returns the ended logins of all processes.

@@ -18,7 +18,7 @@ pub struct UpstreamRequest {
     pub method: Method,
     /// An absolute URL with the configured origin.
     pub url: String,
-    /// All headers except `Authorization` and those of the transport.
+    /// All headers except `Authorization`, those of the transport, and defaults of `Accept` and `User-Agent`.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }

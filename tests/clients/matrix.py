@@ -30,12 +30,10 @@ def row(cells):
 
 
 def row_start(client):
-    """Returns the start of the client's row: its title and version."""
     return f"| {client.title} | {client.version} |"
 
 
 def format_markdown(clients, outcomes):
-    """Returns both tables and the notes."""
     notes = []
     setups = row(["client", "version", "API", "setup"]) + "|---|---|---|---|\n"
     results = row(["client", *SITUATIONS.values(), "ignored"]) + "|---" * (len(SITUATIONS) + 2) + "|\n"

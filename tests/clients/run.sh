@@ -29,6 +29,5 @@ if [ -z "${PROGRAMS:-}" ]; then
     cargo build --quiet --locked --workspace --bins --tests
     PROGRAMS=$PWD/target/debug
 fi
-# Writes no bytecode files into the working folder.
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 tests/clients/runner.py "$PROGRAMS" "$@"

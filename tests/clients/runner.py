@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/clients"
 # Number of clients that run at the same time. They mostly wait, so there are two per core.
 PARALLEL = 2 * (os.cpu_count() or 1)
-# Seconds, for one set of packages.
 INSTALL_TIMEOUT = 900
 # Length limit of a client's output in a failure report, in characters.
 MAX_LOG_CHARS = 4000
@@ -122,7 +121,6 @@ def go_folders(client):
 
 
 def run_client(client, installed, programs):
-    """Runs the client's program and returns its outcome."""
     if isinstance(installed, str):
         return Outcome(missing=installed)
     with tempfile.TemporaryDirectory(prefix="goclaw-client-") as temporary:
@@ -198,7 +196,6 @@ def judge(client, output, code):
 
 
 def choose(arguments):
-    """Returns the clients that the arguments name."""
     if arguments == ["--fast"]:
         return [client for client in CLIENTS if client.fast]
     known = {client.name: client for client in CLIENTS}

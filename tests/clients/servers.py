@@ -33,7 +33,6 @@ def free_port():
 
 
 def call(url, token=None, body=None):
-    """Sends a request and returns the body of the response."""
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     with OPENER.open(urllib.request.Request(url, data, headers), timeout=TIMEOUT) as response:

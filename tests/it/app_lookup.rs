@@ -184,7 +184,6 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     gateway.app.accounts.refresh(&name("c"), &alice(), None).await.expect("a refresh");
     assert!(!is_unloaded("c"));
     assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
-    // A removed account is not connected.
     gateway.restart().await;
     gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("no store error");
     assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::NotConnected(_))));

@@ -1,4 +1,4 @@
-//! Tests of the prompt cache key, which every prompt carries in the body and in the session header.
+//! Tests of the prompt cache key in the body of a prompt, and of the session in its header.
 
 use futures_util::StreamExt;
 use goclaw::{

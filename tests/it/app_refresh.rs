@@ -116,7 +116,6 @@ async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
     assert!(status.reason.as_ref().expect("a reason").contains("is unconfirmed"));
-    // A retry too soon is an error.
     let too_soon = refresh(&gateway, Some(version(&status))).await;
     assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");
     gateway.clock.advance(HOUR / 2);

@@ -31,7 +31,6 @@ func hello() []openai.ChatCompletionMessageParamUnion {
 	return []openai.ChatCompletionMessageParamUnion{openai.SystemMessage("Be brief."), openai.UserMessage("Hello")}
 }
 
-// chatLoop runs the tool loop and returns the conversation.
 func chatLoop() ([]openai.ChatCompletionMessageParamUnion, error) {
 	var called []string
 	conversation := []openai.ChatCompletionMessageParamUnion{openai.UserMessage(toolsPrompt)}

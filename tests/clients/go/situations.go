@@ -30,7 +30,6 @@ type situation struct {
 	play func() error
 }
 
-// notOffered stands for a situation whose feature the client lacks.
 var notOffered func() error
 
 // run runs the situations in order and exits, with 1 if one failed.

@@ -25,6 +25,5 @@ await run({
     assert((await generateText({ model, messages, ...withoutStore })).text);
   },
   history,
-  // The provider refers to earlier items by id unless `store` is false.
   references: history,
 });

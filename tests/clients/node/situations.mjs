@@ -13,7 +13,6 @@ export const PICTURE =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 // The first word of the simulator's answer to a prompt without tools.
 export const FIRST_WORD = "word1 ";
-// Stands for a situation whose feature the client lacks.
 export const NOT_OFFERED = null;
 // Seconds; longer than the clients' default delay before their first retry.
 const RETRY_AFTER = 2;

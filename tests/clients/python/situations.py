@@ -36,7 +36,6 @@ def situation(function):
 
 
 def not_offered(*names):
-    """Registers situations that the client does not offer."""
     _situations.extend((name, None) for name in names)
 
 

@@ -104,7 +104,6 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-/// Generates valid members of both dialects.
 fn valid_members() -> impl Strategy<Value = Map<String, Value>> {
     let members = vec![
         ("stream", json!(true)),

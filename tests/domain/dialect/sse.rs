@@ -122,7 +122,6 @@ fn events_and_lines_have_at_most_16_mib() {
     }
 }
 
-/// Generates streams with the elements of the syntax.
 fn streams() -> impl Strategy<Value = Vec<u8>> {
     const WORDS: &[&str] = &[
         "data",

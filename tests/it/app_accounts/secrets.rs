@@ -94,7 +94,6 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
     assert_eq!((connected.id, account.api_base.as_str()), (account.id, "https://dashscope.aliyuncs.com"));
     assert_eq!(gateway.account("dashscope").await, None);
 
-    // The type of an account cannot change.
     register(&gateway, "studio", api_key("sk-2")).await.expect("the account connects");
     let other = PastedSecret { provider_type: Some(ProviderType::Suno), ..session("token") };
     let conflict = register(&gateway, "studio", other).await;

@@ -20,7 +20,7 @@ pub(super) struct StreamStyle {
     starts_with_created: bool,
     /// The styles of the items, used in turn.
     items: Vec<ItemStyle>,
-    /// Whether each item ends with `response.output_item.done`; otherwise only the last event has the items.
+    /// Whether each item ends with `response.output_item.done`; otherwise only the last event has the finished items.
     finishes_items: bool,
     /// Whether the last event repeats the items.
     repeats_items: bool,
