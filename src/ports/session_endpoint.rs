@@ -11,7 +11,7 @@ use crate::domain::{
     session_client::{SessionClient, SessionId},
 };
 
-/// What a successful request returned.
+/// What the provider returned.
 #[derive(Debug)]
 pub enum SessionReply {
     /// A new token of the session.

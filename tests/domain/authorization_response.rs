@@ -82,7 +82,7 @@ fn a_text_without_a_response_is_refused() {
 }
 
 #[test]
-fn white_space_in_a_paste_is_read_as_wrapping_and_as_the_end() {
+fn white_space_in_a_paste_may_be_a_line_wrap_or_the_end_of_the_address() {
     let states = |text: &str| -> Vec<String> {
         let readings = AuthorizationResponse::from_pasted(&text.into()).unwrap();
         readings.iter().map(|reading| reading.state.expose_secret().to_owned()).collect()

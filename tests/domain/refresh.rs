@@ -60,7 +60,7 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
 }
 
 #[test]
-fn faults_of_one_of_several_accounts_or_between_successes_open_no_breaker() {
+fn the_breaker_opens_for_several_accounts_or_the_only_one_and_a_response_resets_it() {
     let mut breaker = Breaker::default();
     assert!(
         (0..20).all(|second| !breaker.record_fault(&name("a"), !IS_ONLY, PAUSE, at(second))),
