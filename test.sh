@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs missing tools, then runs all tests. Safe to repeat.
+# Installs missing tools, then runs all tests but the long ones of tests/full.sh. Safe to repeat.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -27,8 +27,8 @@ start_postgres
 export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}
 
 say "running all tests of the workspace"
-# Most tests wait for processes and timeouts, so twice as many threads as cores run them. `--tests` skips the programs of
-# the benches, which have no tests and are checked by clippy.
+# Most tests wait for processes and timeouts, so about twice as many threads as cores run them. `--tests` skips the
+# programs of the benches, which have no tests and are checked by clippy.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc) + 1))} cargo test --workspace --locked --tests
 cargo test --workspace --locked --doc
 

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Requests allocate on one thread and free on another, where the system's allocator suffers from lock contention
-/// (`docs/benchmarks.md`).
+/// A request allocates memory on one thread and frees it on another. With the system's allocator, the threads wait for
+/// its locks (`docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

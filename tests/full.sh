@@ -11,11 +11,11 @@
 #                    the long form of each proof, in a release build
 #   previous_release  the previous release and this one on one database (tests/previous_release.sh)
 #   page             screenshots, accessibility and behaviour of the page
-#   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
+#   fuzz             each target in fuzz/ for FUZZ_SECONDS, by default 600; needs a nightly toolchain
 #   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
 #   reverse_proxies  nginx, Caddy and HAProxy with TLS in front of a gateway (tests/reverse_proxies.sh)
 #   watching         a real Prometheus reads the metrics and evaluates the alert rules (tests/watching.sh)
-#   properties       the property tests with more and other inputs than in CI
+#   properties       most property tests, with more and other inputs than in CI
 #   mutants          changes to the code of refresh, authorization responses, sealing and header filters, which a test
 #                    must detect
 set -euo pipefail
@@ -50,7 +50,7 @@ fuzz() {
     done
 }
 
-# Mutates mainly code that the quick tests of the core cover: each mutant needs a build, here without the adapters.
+# Mutates mainly the core, because each mutant needs a build, and the core builds fast without the adapters.
 find_mutants() {
     local tool
     tool=$(cargo_tool cargo-mutants "$mutants_version") || return 1
@@ -97,8 +97,8 @@ run_step() {
 rows=()
 failed=0
 
-# timed NAME: runs a step, writes its output to a log, and records its result and time.
-timed() {
+# run_timed NAME: runs a step, writes its output to a log, and records its result and time.
+run_timed() {
     local name=$1 begun=$SECONDS result=ok
     say "$name (log: $logs/$name.log)"
     # `set -e` has no effect inside a condition, so a step is one command or checks each command.
@@ -143,6 +143,6 @@ install_packages
 mkdir -p "$logs"
 if [ -n "$needs_proofs" ]; then start_postgres; fi
 
-for name in "${steps[@]}"; do timed "$name"; done
+for name in "${steps[@]}"; do run_timed "$name"; done
 print_summary
 exit "$failed"

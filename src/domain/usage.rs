@@ -47,8 +47,8 @@ impl Usage {
         self.used_up()?.resets_at
     }
 
-    /// Reads the headers `x-codex-{primary,secondary}-*`; None if there are none. `header` returns a header by its name
-    /// in lower case.
+    /// Reads the headers `x-codex-{primary,secondary}-*`; None if they report no window. `header` returns a header by
+    /// its name in lower case.
     pub fn of_headers<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Self> {
         let windows: Vec<UsageWindow> = WINDOWS
             .into_iter()

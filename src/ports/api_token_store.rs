@@ -1,4 +1,4 @@
-//! Storage of the API tokens that the gateway issued. It has their digests, not their secrets.
+//! Storage of the API tokens that the gateway issued: their digests, not their secrets.
 
 use async_trait::async_trait;
 
@@ -29,9 +29,9 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable token MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Replaces a token's digest and mark by those of `new`. Stores `old`, which has the previous digest until the
-    /// overlap ends, as the token's child, in place of an earlier one. Returns false if the token no longer has the
-    /// digest of `old`.
+    /// Replaces a token's digest and mark by those of `new`. Adds `old`, a child token with the previous digest, which
+    /// expires when the overlap ends, and deletes the child of an earlier rotation. Returns false if the token does
+    /// not have the digest of `old`.
     ///
     /// Contract: MUST be one transaction. Exactly one of any number of concurrent calls MUST return true.
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;
@@ -39,8 +39,8 @@ pub trait ApiTokenStore: Send + Sync {
     /// Changes a token's expiry and mark. Returns whether the token exists.
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 
-    /// Deletes a token and all tokens that come from it, in one transaction. Returns whether the token existed. Exactly
-    /// one of any number of concurrent calls for one token MUST return true.
+    /// Deletes a token and its descendants in one transaction. Returns whether the token existed. Exactly one of any
+    /// number of concurrent calls for one token MUST return true.
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError>;
 
     /// Deletes all page sessions and links in one transaction, and the tokens of programs too if `programs` is true.

@@ -21,7 +21,7 @@ pub struct Author {
 }
 
 impl Author {
-    /// Returns the gateway as the author, for a change that only takes place in the course of this author's change.
+    /// Returns the gateway as the author of a change that follows from this author's change.
     pub fn gateway(&self) -> Self {
         Self { actor: Actor::gateway(), ..self.clone() }
     }

@@ -1,4 +1,4 @@
-//! The server to which the provider redirects the browser (RFC 8252 section 7.3), while a login is pending.
+//! The server to which the provider redirects the browser (RFC 8252 section 7.3).
 
 use std::net::IpAddr;
 
@@ -40,7 +40,7 @@ pub enum BindError {
 pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginEnd),
-    /// The login is for another account than the connected one. The owner must choose, on the page or in the CLI.
+    /// The login is of another user or workspace than the connected account. The owner must choose one.
     Question(Box<Confirmation>),
     /// The code was exchanged. The tokens wait for the database.
     Unsaved,
@@ -48,7 +48,7 @@ pub enum CallbackReply {
     Rejected,
     /// An earlier callback of this login is being processed.
     Finishing,
-    /// The database was unavailable when the login was looked up or saved.
+    /// The gateway failed, usually because the database was unavailable.
     Unavailable,
 }
 

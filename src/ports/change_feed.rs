@@ -1,4 +1,4 @@
-//! Reports which subjects other replicas have changed, so that a replica reads only those.
+//! Reports which subjects have changed, so that a replica reads only those.
 
 use async_trait::async_trait;
 
@@ -26,7 +26,7 @@ pub struct ChangeMarks {
 
 #[async_trait]
 pub trait ChangeFeed: Send + Sync {
-    /// Returns the current marks. This must be cheap, because it is called twice a second.
+    /// Returns the current marks. This must be cheap, because each replica calls it twice a second.
     ///
     /// Contract: a change by any writer MUST replace the mark of its subject, and no other mark, in the same
     /// transaction. A reader that reads a mark and then its subject MUST see at least the changes that led to the mark.

@@ -1,4 +1,4 @@
-//! Why the gateway could not connect to a server, with messages that name the remedy.
+//! Why the gateway could not connect to a server, and the remedy if one is known.
 
 /// What failed before a request could be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

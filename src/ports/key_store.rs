@@ -1,4 +1,4 @@
-//! Storage of the key checks and of the gateways' reports about their journals, and access to every sealed value.
+//! Storage of the key checks and of the gateways' reports about their journals, and access to sealed values.
 
 use async_trait::async_trait;
 
@@ -25,8 +25,8 @@ pub trait KeyStore: Send + Sync {
         author: &Author,
     ) -> Result<bool, StoreError>;
 
-    /// Returns every sealed value that is still needed: tokens of accounts, queued revocations and marks of API tokens.
-    /// Logins are left out, because they end within minutes.
+    /// Returns the values that are sealed again with a new key: tokens of accounts, queued revocations and marks of API
+    /// tokens. Logins are left out, because they end within minutes.
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
 
     /// Stores a gateway's report about its journal in place of its last one. Deletes the reports from before `since`.

@@ -1,4 +1,4 @@
-//! Storage of pending logins. Any replica can finish a login, even after a restart, but only one does.
+//! Storage of logins. Any replica can finish a login, even after a restart, but only one does.
 
 use std::time::Duration;
 
@@ -29,8 +29,9 @@ pub enum ClaimOutcome {
     Taken,
 }
 
-/// All methods return [`StoreError`] if the store is broken or unreachable. Then nothing was changed. An unreadable
-/// login MUST be skipped and logged, and MUST NOT block a new one.
+/// All methods return [`StoreError`] if the store is broken or unreachable. Then either nothing was changed, or the
+/// change was committed and only the reply was lost. An unreadable login MUST be skipped and logged, and MUST NOT block
+/// a new one.
 #[async_trait]
 pub trait LoginStore: Send + Sync {
     /// Stores a pending login.
@@ -65,7 +66,7 @@ pub trait LoginStore: Send + Sync {
     /// Moves an exchanging or interrupted login to "unconfirmed" and stores its tokens. Returns false if it was neither.
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends an unconfirmed login without its tokens. Returns whether this call ended it.
+    /// Ends an unconfirmed login and discards its tokens. Returns whether this call ended it.
     ///
     /// Contract: if this call ends the login, it MUST delete the tokens and queue the revocation in the same
     /// transaction. Otherwise it MUST do neither.
@@ -88,7 +89,7 @@ pub trait LoginStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Cancels all pending and exchanging logins of an account, whichever principals they have. Returns their number.
-    /// Interrupted ones MUST end as cancelled too, uncounted, because their tokens could still arrive.
+    /// Interrupted logins MUST end as cancelled too, because their tokens could still arrive. They are not counted.
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError>;
 
     /// Ends overdue logins as expired. Ends logins that have been exchanging for longer than `stuck_after` as

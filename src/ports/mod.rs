@@ -1,14 +1,14 @@
-//! The traits that the core needs from the outside, one in each file, with their errors.
+//! The traits that the core needs from the outside, with their errors.
 //!
 //! How to write a port:
 //!
 //! - Name the *role*, not the technology: `TokenStore`, not `Database`.
-//! - One method is one atomic step that makes sense to the caller. No transaction object, lock or pooled connection
+//! - One method is one atomic step that makes sense to the caller. No transaction object, lock or database connection
 //!   leaves an adapter, so none can be held across a call to another port.
-//! - "Not found" and lost races are values. An `Err` means that the system behind the port failed.
+//! - "Not found" and lost races are values, not errors.
 //! - Take single-use values by value; take values that must survive a failure by reference.
-//! - Write the contract as MUST sentences. The contract suite in `tests/it` checks them for every implementation,
-//!   including the in-memory one.
+//! - Write the contract as MUST sentences. The contract suites in `tests/it` check them for every implementation,
+//!   including the fakes of the tests.
 
 mod api_token_store;
 mod audit_log;

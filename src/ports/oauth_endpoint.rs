@@ -15,7 +15,7 @@ use crate::domain::{
 
 /// Why a token request failed. The variants differ in whether the provider may have acted on the request.
 ///
-/// The messages are the gateway's own. A provider's body never leaves the adapter.
+/// The messages are the gateway's own. The body of an error response never leaves the adapter.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenEndpointError {
     /// The provider refused the request. `code` is its error code, or `unknown` if the gateway does not know it.
@@ -94,7 +94,7 @@ impl TokenEndpointError {
 /// - MUST end within the adapter's total time limit and read a response of bounded size.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
-    /// Exchanges an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if this fails.
+    /// Exchanges an authorization code (RFC 6749 section 4.1.3). Code and verifier are used once, even if this fails.
     async fn exchange_code(
         &self,
         account: &AccountName,
@@ -102,14 +102,14 @@ pub trait OAuthEndpoint: Send + Sync {
         grant: CodeGrant,
     ) -> Result<TokenResponse, TokenEndpointError>;
 
-    /// Presents a refresh token (RFC 6749 section 6) within `limit`. A response without a refresh token means that the
-    /// presented token remains valid.
+    /// Presents a refresh token (RFC 6749 section 6) within `timeout`. A response without a refresh token means that
+    /// the presented token remains valid.
     async fn refresh(
         &self,
         account: &AccountName,
         client: &OAuthClient,
         token: &RefreshToken,
-        limit: Duration,
+        timeout: Duration,
     ) -> Result<TokenResponse, TokenEndpointError>;
 
     /// Revokes a refresh token (RFC 7009). `Ok` means that the provider confirmed the revocation.

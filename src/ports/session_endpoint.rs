@@ -11,7 +11,7 @@ use crate::domain::{
     session_client::{SessionClient, SessionId},
 };
 
-/// The provider's response to one request.
+/// What the provider returned.
 #[derive(Debug)]
 pub enum SessionReply {
     /// A new token of the session.
@@ -25,7 +25,7 @@ pub enum SessionReply {
 #[derive(Debug)]
 pub struct SessionResponse {
     pub outcome: Result<SessionReply, TokenEndpointError>,
-    /// The cookie that replaces the presented one. The provider no longer accepts the presented cookie.
+    /// The cookie that replaces the presented one, which the provider no longer accepts.
     pub replacement: Option<RefreshToken>,
 }
 
@@ -37,12 +37,12 @@ impl From<TokenEndpointError> for SessionResponse {
 
 #[async_trait]
 pub trait SessionEndpoint: Send + Sync {
-    /// Presents the browser's cookie in one request, within `limit`. Requests a new token of `session`. If `session` is
-    /// None, requests the id of the browser's last active session.
+    /// Presents the browser's cookie, which is stored as the account's refresh token, in one request within `timeout`.
+    /// Requests a new token of `session`, or if that is None, the id of the browser's last active session.
     ///
     /// Contract:
-    /// - The contract of [`super::OAuthEndpoint`] applies.
-    /// - MUST return a cookie that replaces the presented one, even if the request failed.
+    /// - The contract of [`super::OAuthEndpoint`] applies: above all, MUST NOT retry.
+    /// - If the response replaces the cookie, MUST return the new one, even if the request failed.
     /// - MUST NOT return a cookie that the response deletes or that equals the presented one.
     async fn present_cookie(
         &self,
@@ -50,6 +50,6 @@ pub trait SessionEndpoint: Send + Sync {
         client: &SessionClient,
         session: Option<&SessionId>,
         cookie: &RefreshToken,
-        limit: Duration,
+        timeout: Duration,
     ) -> SessionResponse;
 }

@@ -30,7 +30,7 @@ pub enum StoreTrouble {
 }
 
 impl StoreTrouble {
-    /// Returns the problem and the remedy, to end a sentence with.
+    /// Returns the problem, and the remedy if one is known, to end a sentence with.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Unavailable => "the database is unavailable",

@@ -17,7 +17,7 @@ use crate::domain::{
 /// The minimum number of ended logins that a journal keeps.
 pub const MIN_ENDED_LOGINS: usize = 10_000;
 
-/// The journal cannot be used. Callers continue without it.
+/// The journal cannot be used. Logins and refreshes continue without it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} the token journal")]
 pub struct JournalError {
@@ -127,9 +127,9 @@ pub trait TokenJournal: Send + Sync {
     /// MUST be kept instead of the record.
     async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError>;
 
-    /// Marks a version that the database has and whose tokens another gateway keeps. MUST replace the account's earlier
-    /// committed record, mark and presentations, but nothing of this version or a later version of the login. Returns
-    /// false if the journal has something of a later version, which means that an older database was restored.
+    /// Marks a version that another gateway has committed and whose tokens only that gateway's journal has. MUST
+    /// replace the account's earlier committed record, mark and presentations, but nothing of this or a later version
+    /// of the login. Returns false if the journal has something of a later version: an older database was restored.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Returns the marks of all processes.
@@ -143,8 +143,8 @@ pub trait TokenJournal: Send + Sync {
     /// Returns the presented tokens of all processes, at most the newest token of each login.
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
 
-    /// Records that a login has ended, and deletes its records except unsaved ones. Idempotent. Of several calls for
-    /// one login, the last one counts. A journal MAY delete the oldest ended logins beyond [`MIN_ENDED_LOGINS`].
+    /// Stores an ended login, and deletes the login's records except unsaved ones. Idempotent. Of several calls for one
+    /// login, the last one counts. A journal MAY delete the oldest ended logins beyond [`MIN_ENDED_LOGINS`].
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
 
     /// Returns the ended logins of all processes.

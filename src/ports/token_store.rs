@@ -46,7 +46,7 @@ pub struct MoveRequest {
     pub accounts: Vec<(AccountName, TokenVersion)>,
     /// The queued revocations that would end the accounts at their destination.
     pub revocations: Vec<RevocationId>,
-    /// The destination, for the audit log.
+    /// The archive that the accounts are exported to, for the audit log.
     pub archive: String,
 }
 
@@ -191,7 +191,7 @@ pub trait TokenStore: Send + Sync {
     /// event [`EventKind::MovedAway`] for each account, so that other replicas follow.
     ///
     /// [`EventKind::MovedAway`]: crate::domain::history::EventKind::MovedAway
-    async fn move_away(&self, order: &MoveRequest, author: &Author) -> Result<bool, StoreError>;
+    async fn move_away(&self, request: &MoveRequest, author: &Author) -> Result<bool, StoreError>;
 
     /// Returns the stored feedback of all accounts.
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;

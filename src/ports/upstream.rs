@@ -18,7 +18,7 @@ pub struct UpstreamRequest {
     pub method: Method,
     /// An absolute URL with the configured origin.
     pub url: String,
-    /// All headers except `Authorization` and those of the transport.
+    /// All headers except `Authorization`, those of the transport, and defaults of `Accept` and `User-Agent`.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }
@@ -95,7 +95,7 @@ pub enum UpstreamError {
     /// Nothing was sent.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(ConnectError),
-    /// Nothing was sent, because the URL or the token is not valid in a request.
+    /// Nothing was sent, because the URL is invalid or the token is not a valid header value.
     #[error("the request to the provider is not valid")]
     Unsendable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the provider was silent for too long")]

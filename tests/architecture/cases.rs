@@ -50,7 +50,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "src/domain/ids.rs:2: `diesel::x` is not for",
     ),
     ("src/domain/ids.rs", "macro_rules! m { () => { diesel::x() } }", "`diesel::x` is not for"),
-    ("src/domain/ids.rs", "use nobody_wrote_it_down::X;", "`nobody_wrote_it_down::X` is not for"),
+    ("src/domain/ids.rs", "use unlisted_crate::X;", "`unlisted_crate::X` is not for"),
     ("src/adapters/store/mod.rs", "use reqwest::Client;", "`reqwest::Client` is not for"),
     ("src/adapters/http/mod.rs", "use diesel_async::AsyncConnection;", "`diesel_async::AsyncConnection` is not for"),
     ("src/bootstrap/mod.rs", "use poem::Route;", "`poem::Route` is not for"),

@@ -7,23 +7,23 @@ use super::{module_of, scan};
 
 /// Returns a message for each file in an import cycle.
 pub(crate) fn cycles(sources: &[(String, String)]) -> Vec<String> {
-    let single = || sources.iter().filter(|(file, _)| !file.ends_with("/mod.rs"));
+    let sources_but_mods = || sources.iter().filter(|(file, _)| !file.ends_with("/mod.rs"));
     let files: BTreeMap<String, &str> =
-        single().map(|(file, _)| (format!("crate::{}", module_of(file).join("::")), file.as_str())).collect();
+        sources_but_mods().map(|(file, _)| (format!("crate::{}", module_of(file).join("::")), file.as_str())).collect();
     let imported = |(file, text): &'_ (String, String)| {
         let source = scan::scan(text, &module_of(file), false).unwrap_or_default();
         let paths = source.paths.into_iter().filter(|path| !path.in_test);
         paths.filter_map(|path| file_of(&files, &path.text)).filter(|other| other != file).collect::<BTreeSet<_>>()
     };
     let imports: BTreeMap<&str, BTreeSet<&str>> =
-        single().map(|source| (source.0.as_str(), imported(source))).collect();
-    let on_cycle = |file: &&&str| reached_from(file, &imports).contains(**file);
+        sources_but_mods().map(|source| (source.0.as_str(), imported(source))).collect();
+    let is_on_cycle = |file: &&&str| reached_from(file, &imports).contains(**file);
     let message = |file: &&str| {
-        let back = |other: &&&str| reached_from(other, &imports).contains(file);
-        let through: Vec<_> = imports.get(file).into_iter().flatten().filter(back).copied().collect();
+        let leads_back = |other: &&&str| reached_from(other, &imports).contains(file);
+        let through: Vec<_> = imports.get(file).into_iter().flatten().filter(leads_back).copied().collect();
         format!("{file}:1: imports {}, which import it: move what both need into one of them", through.join(", "))
     };
-    imports.keys().filter(on_cycle).map(message).collect()
+    imports.keys().filter(is_on_cycle).map(message).collect()
 }
 
 /// Returns the file of the innermost module in a path.

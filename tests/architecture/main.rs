@@ -8,7 +8,8 @@
 //! The check does not see methods (`path.exists()` reads the disk without naming `std::fs`; `clippy.toml` covers these)
 //! or paths in string literals (`#[serde(with = "..")]`).
 //!
-//! [`cycles`] finds import cycles, and `format_violations` checks the form of each file. [`cases`] tests all rules.
+//! [`cycles`] finds import cycles, `format_violations` checks the form of each file, [`documents`] and [`glossary`]
+//! check names in the documents, and [`cases`] tests the rules for single files.
 
 #![cfg(test)]
 
@@ -25,8 +26,8 @@ use table::{LAYERS, Layer, SECRETS_ARE_OPENED_IN};
 
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 const MAX_LINES: usize = 400;
-/// First segments of paths that are not crates: primitive types, tools in attributes, and proptest's alias `prop`.
-const NO_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
+/// Names that begin a path but are not crates: primitive types, tools in attributes, and proptest's alias `prop`.
+const NOT_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
                          clippy diagnostic rustdoc rustfmt prop";
 
 #[test]
@@ -82,7 +83,7 @@ fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<Stri
         return problems;
     };
     if layer.inside.is_empty() && layer.outside.is_empty() {
-        problems.extend(more_than_modules(file, text));
+        problems.extend(non_module_violations(file, text));
     }
     let module = module_of(file);
     let in_test = (1..=module.len())
@@ -98,7 +99,7 @@ fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<Stri
 fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
     let mut problems: Vec<_> = source.bypasses.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
     for (line, path) in &source.path_attributes {
-        if !layer.covers(&beside(file, path)) {
+        if !layer.covers(&resolve_from(file, path)) {
             problems.push(format!("{file}:{line}: `#[path]` puts a file into another layer"));
         }
     }
@@ -116,7 +117,7 @@ fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Ve
         let root = path.text.split("::").next().unwrap_or_default();
         let leads_out = root == "crate"
             || (root.starts_with(|c: char| c.is_lowercase())
-                && !NO_CRATES.split(' ').any(|name| name == root)
+                && !NOT_CRATES.split(' ').any(|name| name == root)
                 && !is_local(root));
         if leads_out && !layer.allows(path) {
             problems.push(format!(
@@ -148,7 +149,7 @@ impl Layer {
     }
 
     /// Returns whether the longest matching entry allows the path. An import also exposes everything below its path, so
-    /// it is denied if an entry denies a part of that.
+    /// it is denied if an entry denies a part of it.
     fn allows(&self, path: &scan::Path) -> bool {
         let text = path.text.trim_end_matches("::*");
         let entries = self.entries(path.in_test);
@@ -168,7 +169,7 @@ fn lies_in(path: &str, prefix: &str) -> bool {
 }
 
 /// Resolves `path` relative to the folder of `file`.
-fn beside(file: &str, path: &str) -> String {
+fn resolve_from(file: &str, path: &str) -> String {
     let mut parts: Vec<_> = file.split('/').collect();
     parts.pop();
     for part in path.split('/') {
@@ -188,7 +189,7 @@ fn module_of(file: &str) -> Vec<String> {
     if matches!(path, "lib" | "main") { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-/// Returns the crates of every `[..dependencies]` section, and the crates that need no entry there.
+/// Returns the dependencies of every kind and target, and the crates that need no entry in the manifest.
 fn dependencies() -> BTreeSet<String> {
     let mut inside = false;
     let mut names = BTreeSet::from(["core".to_owned(), "std".to_owned()]);
@@ -225,7 +226,7 @@ fn format_violations(file: &str, text: &str) -> Vec<String> {
 }
 
 /// Returns a message for each line that declares no module, for a file that may contain nothing else.
-fn more_than_modules(file: &str, text: &str) -> Vec<String> {
+fn non_module_violations(file: &str, text: &str) -> Vec<String> {
     let declares = |line: &str| line.ends_with(';') && line.split_whitespace().any(|word| word == "mod");
     let other = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#') && !declares(line);
     let lines = text.lines().enumerate().filter(|(_, line)| other(line.trim()));

@@ -19,7 +19,7 @@ pub(crate) struct Path {
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) paths: Vec<Path>,
-    /// Declared modules and names bound by `use`, with their line and path.
+    /// Declared modules and names bound by `use`, with line and path. The path of a module is `mod`.
     pub(crate) names: Vec<(usize, String, String)>,
     /// Identifiers outside `cfg(test)`.
     pub(crate) words: Vec<(usize, String)>,
@@ -113,8 +113,8 @@ impl Source {
                 }
                 [(_, Mark('#')), (_, Group(Delimiter::Bracket, attribute)), rest @ ..] => {
                     self.attribute(attribute, place);
-                    let tested = if is_cfg_test(attribute) { item_length(rest) } else { 0 };
-                    let (item, rest) = rest.split_at(tested);
+                    let test_length = if is_cfg_test(attribute) { item_length(rest) } else { 0 };
+                    let (item, rest) = rest.split_at(test_length);
                     self.walk(item, place.under_test());
                     rest
                 }

@@ -44,14 +44,14 @@ const PURE: &[&str] = &[
     "url",
     "uuid",
 ];
-/// Crates for traits with async methods.
+/// Crates for the async methods of traits, and for the secrets and errors in their signatures.
 const TRAITS: &[&str] = &["async_trait", "futures_util", "secrecy", "thiserror"];
-/// HTTP messages as values. The crate `http` has no sockets.
+/// HTTP messages as values. `http_message` is the crate `http`, which has no sockets.
 const MESSAGES: &[&str] = &["bytes", "http_message"];
 /// Tasks and locks. Time and sockets are ports.
 const TASKS: &[&str] = &["tokio::select", "tokio::sync", "tokio_util", "tracing"];
-/// Entries of every adapter. Only the adapters that need the process or the environment list them. The process id is a
-/// plain value.
+/// Entries of most adapters. An adapter that needs the process or the environment lists that itself. The process id is
+/// a plain value.
 const ADAPTER: &[&str] = &[
     "core",
     "std",
@@ -100,7 +100,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap", "metrics", "tokio::task_local"]],
         in_tests: CORE_TESTS,
     },
-    // Outbound adapters implement ports and never call a use case.
+    // Outbound adapters never call a use case.
     outbound(
         "src/adapters/settings",
         &[ADAPTER, PURE, &["config", "humantime", "serde_path_to_error", "std::env", "tracing_subscriber"]],
@@ -162,7 +162,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         outside: &[ADAPTER, PURE, TRAITS, &["bytes", "http_body_util", "hyper", "hyper_util", "poem", "poem_openapi"]],
         in_tests: ADAPTER_TESTS,
     },
-    // Inbound adapters call use cases.
+    // Inbound adapters call use cases, except `cli`, which calls the API.
     Layer {
         at: "src/adapters/contract",
         inside: INBOUND,
@@ -249,7 +249,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         in_tests: ADAPTER_TESTS,
     },
     Layer { at: "src/adapters/mod", inside: &[], outside: &[], in_tests: &[] },
-    // The composition root uses every module, but not the crates of the adapters.
+    // The composition root uses every module.
     Layer {
         at: "src/bootstrap",
         inside: &["crate"],

@@ -40,7 +40,7 @@ class Client:
     faults: dict = field(default_factory=dict)
     # Environment variables that keep the client from calling other servers.
     quiet: dict = field(default_factory=dict)
-    # Limit for all situations together, in seconds.
+    # Limit for all situations together, in seconds. Go clients are compiled within it.
     timeout: int = 120
 
     @property

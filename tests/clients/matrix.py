@@ -6,11 +6,11 @@ import subprocess
 from catalogue import SITUATIONS
 
 BEGIN, END = "<!-- results: tests/clients/run.sh writes them -->\n", "<!-- end of the results -->\n"
-# How the result of a situation is shown.
+# How the tables show the result of a situation.
 RESULT_TEXTS = {"works": "yes", "not offered": "-", "fails": "no"}
 
 
-def plain(clients, outcomes):
+def format_plain(clients, outcomes):
     """Returns one line for each client: how many situations work, and what failed."""
     width = max(len(client.name) for client in clients)
     lines = []
@@ -29,13 +29,11 @@ def row(cells):
     return f"| {' | '.join(cells)} |\n"
 
 
-def beginning(client):
-    """Returns the start of the client's row: its title and version."""
+def row_start(client):
     return f"| {client.title} | {client.version} |"
 
 
-def markdown(clients, outcomes):
-    """Returns both tables and the notes."""
+def format_markdown(clients, outcomes):
     notes = []
     setups = row(["client", "version", "API", "setup"]) + "|---|---|---|---|\n"
     results = row(["client", *SITUATIONS.values(), "ignored"]) + "|---" * (len(SITUATIONS) + 2) + "|\n"
@@ -57,10 +55,10 @@ def markdown(clients, outcomes):
             notes.append(f"{client.title}: {outcome.missing}")
         results += row([client.title, *cells, ", ".join(f"`{name}`" for name in outcome.ignored)])
     listed = "".join(f"{number}. {note}\n" for number, note in enumerate(notes, 1))
-    return f"Run on {when()}.\n\n{setups}\n{results}" + (f"\n{listed}" if listed else "")
+    return f"Run on {date_and_commit()}.\n\n{setups}\n{results}" + (f"\n{listed}" if listed else "")
 
 
-def when():
+def date_and_commit():
     def git(*arguments):
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip()
@@ -73,10 +71,10 @@ def write(path, clients, outcomes):
     """Replaces the text between the markers in the file."""
     before, _, rest = path.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    path.write_text(before + BEGIN + "\n" + markdown(clients, outcomes) + "\n" + END + after)
+    path.write_text(before + BEGIN + "\n" + format_markdown(clients, outcomes) + "\n" + END + after)
 
 
-def stale(path, clients):
+def clients_without_row(path, clients):
     """Returns the names of the clients whose version has no row in the file."""
     text = path.read_text()
-    return [client.name for client in clients if beginning(client) not in text]
+    return [client.name for client in clients if row_start(client) not in text]

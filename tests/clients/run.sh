@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs real API clients against a gateway, with the simulator as its provider, and prints a table of the results.
+# Runs real API clients against a gateway, with the simulator as its provider, and prints the results.
 # Installs missing tools and the clients; safe to repeat.
 #
-# Usage: tests/clients/run.sh             all clients; rewrites the table in docs/clients.md
+# Usage: tests/clients/run.sh             all clients; rewrites the tables in docs/clients.md
 #        tests/clients/run.sh CLIENT...   these clients
 #        tests/clients/run.sh --fast      the clients of ./test.sh
 #
@@ -29,6 +29,5 @@ if [ -z "${PROGRAMS:-}" ]; then
     cargo build --quiet --locked --workspace --bins --tests
     PROGRAMS=$PWD/target/debug
 fi
-# Writes no bytecode files into the working folder.
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 tests/clients/runner.py "$PROGRAMS" "$@"

@@ -121,7 +121,6 @@ def go_folders(client):
 
 
 def run_client(client, installed, programs):
-    """Runs the client's program and returns its outcome."""
     if isinstance(installed, str):
         return Outcome(missing=installed)
     with tempfile.TemporaryDirectory(prefix="goclaw-client-") as temporary:
@@ -133,7 +132,8 @@ def run_client(client, installed, programs):
             variables = environment(client, servers, temporary / "home", bin_folder)
             output, log, code = run_bounded(command, temporary / "work", variables, client.timeout)
             outcome = judge(client, output, code)
-            outcome.apis, outcome.ignored, outcome.log = apis(servers.tap.paths()), sorted(servers.tap.ignored()), log
+            outcome.apis, outcome.ignored = apis_of(servers.tap.paths()), sorted(servers.tap.ignored())
+            outcome.log = log
             return outcome
 
 
@@ -167,7 +167,7 @@ def end_group(group):
         os.killpg(group, signal.SIGKILL)
 
 
-def apis(paths):
+def apis_of(paths):
     names = {"/v1/responses": "Responses", "/v1/chat/completions": "Chat"}
     return [name for path, name in names.items() if path in paths]
 
@@ -195,8 +195,7 @@ def judge(client, output, code):
     return outcome
 
 
-def chosen(arguments):
-    """Returns the clients that the arguments name."""
+def choose(arguments):
     if arguments == ["--fast"]:
         return [client for client in CLIENTS if client.fast]
     known = {client.name: client for client in CLIENTS}
@@ -207,7 +206,7 @@ def chosen(arguments):
 
 
 def main(programs, *arguments):
-    clients = chosen(list(arguments))
+    clients = choose(list(arguments))
     folders = install_all(clients)
     with ThreadPoolExecutor(PARALLEL) as pool:
         running = {client.name: pool.submit(run_client, client, folders[packages_of(client)], programs) for client in clients}
@@ -218,11 +217,11 @@ def main(programs, *arguments):
         if outcome.problems:
             failed = True
             print(f"\n--- {client.name}\n{outcome.log[-MAX_LOG_CHARS:]}", *outcome.problems, sep="\n", file=sys.stderr)
-    print(matrix.plain(clients, outcomes))
+    print(matrix.format_plain(clients, outcomes))
     if not arguments:
         matrix.write(ROOT / "docs/clients.md", clients, outcomes)
-    elif stale := matrix.stale(ROOT / "docs/clients.md", CLIENTS):
-        sys.exit(f"docs/clients.md lacks {', '.join(stale)}; run tests/clients/run.sh without arguments")
+    elif absent := matrix.clients_without_row(ROOT / "docs/clients.md", CLIENTS):
+        sys.exit(f"docs/clients.md lacks {', '.join(absent)}; run tests/clients/run.sh without arguments")
     missing = [client.name for client in clients if client.fast and outcomes[client.name].missing]
     if missing:
         sys.exit(f"could not install {', '.join(missing)}; see the output above")

@@ -13,7 +13,7 @@ import urllib.request
 
 # Seconds, for the start and the end of a program and for each request.
 TIMEOUT = 30
-# Bytes that the tap keeps of each direction of a connection.
+# Bounds the tap's memory: the bytes that it keeps of each direction of a connection.
 MAX_COPY = 8 << 20
 # Not anchored to a line start: on a reused connection, the request line follows the previous body directly.
 CALL = re.compile(rb"POST (/v1/[^ ?]*)[^ ]* HTTP/1\.1\r\n")
@@ -33,7 +33,6 @@ def free_port():
 
 
 def call(url, token=None, body=None):
-    """Sends a request and returns the body of the response."""
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     with OPENER.open(urllib.request.Request(url, data, headers), timeout=TIMEOUT) as response:
@@ -133,7 +132,7 @@ class Servers:
         }
         gateway = self.spawn("goclaw", settings)
         url = f"http://127.0.0.1:{port}"
-        self.until_healthy(gateway, url)
+        self.wait_until_healthy(gateway, url)
         with open(os.path.join(data, "gateway.token")) as file:
             token = file.read().strip()
         login = json.loads(call(f"{url}/v1/auth/openai/start", token, {}))
@@ -161,7 +160,7 @@ class Servers:
             raise StartError(self.log("goclaw-simulator"))
         return json.loads(line)
 
-    def until_healthy(self, gateway, url):
+    def wait_until_healthy(self, gateway, url):
         deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline and gateway.poll() is None:
             try:

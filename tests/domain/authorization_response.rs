@@ -51,13 +51,13 @@ fn repeated_and_missing_parameters_are_refused() {
 
 #[test]
 fn the_longest_response_is_read_and_one_byte_more_is_not() {
-    let filled = |length: usize| {
+    let query_of = |length: usize| {
         let start = "code=a&state=s&x=";
         format!("{start}{}", "y".repeat(length - start.len()))
     };
     assert_eq!(MAX_REDIRECT_BYTES, 8_192);
-    assert!(AuthorizationResponse::from_query(&filled(MAX_REDIRECT_BYTES)).is_ok());
-    let pasted = |length| AuthorizationResponse::from_pasted(&filled(length).into());
+    assert!(AuthorizationResponse::from_query(&query_of(MAX_REDIRECT_BYTES)).is_ok());
+    let pasted = |length| AuthorizationResponse::from_pasted(&query_of(length).into());
     assert!(pasted(MAX_REDIRECT_BYTES).is_ok());
     assert_eq!(pasted(MAX_REDIRECT_BYTES + 1).unwrap_err(), InvalidRedirect::TooLong);
 }
@@ -82,7 +82,7 @@ fn a_text_without_a_response_is_refused() {
 }
 
 #[test]
-fn white_space_in_a_paste_is_read_as_wrapping_and_as_the_end() {
+fn white_space_in_a_paste_may_be_a_line_wrap_or_the_end_of_the_address() {
     let states = |text: &str| -> Vec<String> {
         let readings = AuthorizationResponse::from_pasted(&text.into()).unwrap();
         readings.iter().map(|reading| reading.state.expose_secret().to_owned()).collect()

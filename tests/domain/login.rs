@@ -13,6 +13,7 @@ use goclaw::domain::{
 use secrecy::ExposeSecret;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
+const EXPIRES_AT: Timestamp = Timestamp::from_unix_seconds(1_360);
 
 fn pending() -> PendingLogin {
     let endpoint = || EndpointUrl::parse("https://issuer.example/x").unwrap();
@@ -39,7 +40,7 @@ fn pending() -> PendingLogin {
             },
             replace: false,
             started_at: NOW,
-            expires_at: Timestamp::from_unix_seconds(1_360),
+            expires_at: EXPIRES_AT,
         },
         state: OAuthState::new("the-state"),
         verifier: PkceVerifier::new("the-verifier"),
@@ -60,23 +61,26 @@ fn an_approved_callback_yields_the_code_and_the_verifier() {
 #[test]
 fn a_callback_with_a_wrong_state_is_rejected() {
     for query in ["state=other&code=c", "state=other&error=access_denied", "state=the-stat&code=c"] {
-        let received = receive(query, Timestamp::from_unix_seconds(9_999));
+        let received = receive(query, EXPIRES_AT);
         assert!(matches!(received, Received::Rejected(_, CallbackRejection::InvalidState)), "{query}");
     }
 }
 
 #[test]
 fn a_callback_ends_the_login_or_is_rejected() {
-    let ended = |query: &str, now| match receive(query, now) {
+    let end_of = |query: &str, now| match receive(query, now) {
         Received::Ended(outcome, _) => Ok(outcome),
-        Received::Rejected(login, rejection) => Err((login.session.id.to_string().len(), rejection)),
+        Received::Rejected(login, rejection) => {
+            assert_eq!(login.session.id, pending().session.id);
+            Err(rejection)
+        }
         Received::Exchange(..) => panic!("exchanged"),
     };
-    assert_eq!(ended("state=the-state&error=access_denied", NOW), Ok(LoginOutcome::Denied));
-    assert_eq!(ended("state=the-state&error=temporarily_unavailable", NOW), Ok(LoginOutcome::ProviderError));
-    assert_eq!(ended("state=the-state&code=c", Timestamp::from_unix_seconds(1_360)), Ok(LoginOutcome::Expired));
-    assert_eq!(ended("state=the-state", NOW), Err((32, CallbackRejection::NoCode)));
-    assert_eq!(ended("state=the-state&code=c&iss=evil", NOW), Err((32, CallbackRejection::WrongIssuer)));
+    assert_eq!(end_of("state=the-state&error=access_denied", NOW), Ok(LoginOutcome::Denied));
+    assert_eq!(end_of("state=the-state&error=temporarily_unavailable", NOW), Ok(LoginOutcome::ProviderError));
+    assert_eq!(end_of("state=the-state&code=c", EXPIRES_AT), Ok(LoginOutcome::Expired));
+    assert_eq!(end_of("state=the-state", NOW), Err(CallbackRejection::NoCode));
+    assert_eq!(end_of("state=the-state&code=c&iss=evil", NOW), Err(CallbackRejection::WrongIssuer));
 }
 
 #[test]
@@ -114,8 +118,8 @@ fn a_detail_is_one_visible_line_of_300_characters() {
     assert_eq!(cleaned("a\u{1b}[31m\u{202e}b\u{2066}\u{61c}\0\r\nc\u{2028}d").as_deref(), Some("a[31mb  c d"));
     assert_eq!(cleaned(" <img src=x> ").as_deref(), Some("<img src=x>"));
     assert_eq!(cleaned(&"\u{e9}".repeat(8_000)), Some("\u{e9}".repeat(300)));
-    for nothing in ["", " \n ", "\u{200f}"] {
-        assert_eq!(cleaned(nothing), None);
+    for empty in ["", " \n ", "\u{200f}"] {
+        assert_eq!(cleaned(empty), None);
     }
 }
 

@@ -20,8 +20,10 @@ fn both_forms_of_a_model_list_are_read() {
         {"slug": 7},
     ]);
     let models = read(&json!({ "models": entries })).unwrap();
-    let seen: Vec<_> =
-        models.iter().map(|it| (it.name.as_str(), it.is_hidden, it.context_length, it.summarizes_reasoning)).collect();
+    let seen: Vec<_> = models
+        .iter()
+        .map(|model| (model.name.as_str(), model.is_hidden, model.context_length, model.summarizes_reasoning))
+        .collect();
     let expected = [
         ("gpt-5.5", false, Some(272_000), true),
         ("review", true, None, true),
@@ -38,7 +40,7 @@ fn both_forms_of_a_model_list_are_read() {
 }
 
 #[test]
-fn the_stored_catalogue_entries_are_limited_in_size() {
+fn the_stored_catalogue_entries_have_at_most_1_mib_together() {
     let entry = |slug: &str| json!({"slug": slug, "base_instructions": "x".repeat(600_000)});
     let models = read(&json!({"models": [entry("a"), entry("b")]})).unwrap();
     assert_eq!(models.iter().map(|model| model.entry.is_some()).collect::<Vec<_>>(), [true, false]);

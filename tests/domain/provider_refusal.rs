@@ -9,6 +9,8 @@ use goclaw::domain::{
 };
 use serde_json::json;
 
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
+
 fn read(status: u16, body: &str) -> ProviderRefusal {
     let response = ErrorResponse {
         status,
@@ -18,7 +20,7 @@ fn read(status: u16, body: &str) -> ProviderRefusal {
         cf_ray: None,
         body: body.as_bytes(),
     };
-    ProviderRefusal::read(response, Timestamp::from_unix_seconds(1_000))
+    ProviderRefusal::read(response, NOW)
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
         cf_ray: None,
         body,
     };
-    let read = |body| ProviderRefusal::read(response(body), Timestamp::from_unix_seconds(1_000));
+    let read = |body| ProviderRefusal::read(response(body), NOW);
     let compressed = read(b"\x1f\x8b\x08");
     assert_eq!((compressed.kind, compressed.retry_after), (RefusalKind::UsageLimit, Some(Duration::from_secs(90))));
     assert!(compressed.is_lasting());
@@ -157,8 +159,6 @@ fn the_error_of_a_blocked_request_names_its_cf_ray() {
     assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::NotAllowed, "blocked_by_intermediary"));
     assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);
 }
-
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
 
 #[test]
 fn headers_and_endpoint_report_the_same_usage() {

@@ -17,11 +17,14 @@ fn name(text: &str) -> AccountName {
 }
 
 const PAUSE: Duration = Duration::from_secs(300);
+/// Whether the account is the only one of its server.
+const IS_ONLY: bool = true;
 
 #[test]
 fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_pause() {
     let mut breaker = Breaker::default();
-    let fault = |breaker: &mut Breaker, account, second| breaker.record_fault(&name(account), false, PAUSE, at(second));
+    let fault =
+        |breaker: &mut Breaker, account, second| breaker.record_fault(&name(account), !IS_ONLY, PAUSE, at(second));
     for second in 0..4 {
         assert!(!fault(&mut breaker, if second == 0 { "a" } else { "b" }, second));
         assert_eq!(breaker.acquire_permission(&name("a"), PAUSE, at(second)), Ok(()), "four are too few");
@@ -57,22 +60,22 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
 }
 
 #[test]
-fn faults_of_one_of_several_accounts_or_between_successes_open_no_breaker() {
+fn the_breaker_opens_for_several_accounts_or_the_only_one_and_a_response_resets_it() {
     let mut breaker = Breaker::default();
     assert!(
-        (0..20).all(|second| !breaker.record_fault(&name("a"), false, PAUSE, at(second))),
+        (0..20).all(|second| !breaker.record_fault(&name("a"), !IS_ONLY, PAUSE, at(second))),
         "the account may be the cause"
     );
-    assert!(breaker.record_fault(&name("b"), false, PAUSE, at(20)));
+    assert!(breaker.record_fault(&name("b"), !IS_ONLY, PAUSE, at(20)));
     let mut breaker = Breaker::default();
     assert_eq!(
-        (0..5).filter(|second| breaker.record_fault(&name("a"), true, PAUSE, at(*second))).count(),
+        (0..5).filter(|second| breaker.record_fault(&name("a"), IS_ONLY, PAUSE, at(*second))).count(),
         1,
         "the only account"
     );
     let mut breaker = Breaker::default();
     for second in 0..20 {
-        assert!(!breaker.record_fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
+        assert!(!breaker.record_fault(&name(if second % 2 == 0 { "a" } else { "b" }), !IS_ONLY, PAUSE, at(second)));
         if second % 4 == 3 {
             breaker.record_response();
         }
@@ -139,11 +142,11 @@ fn a_refresh_starts_early_but_not_before_half_the_lifetime() {
 
 #[test]
 fn backoff_doubles_between_its_minimum_and_maximum() {
-    let policy = RefreshPolicy::default();
+    let (policy, full_spread) = (RefreshPolicy::default(), u16::MAX);
     assert_eq!(policy.backoff(1, 0), seconds(30));
-    assert_eq!(policy.backoff(1, u16::MAX), seconds(60));
-    assert_eq!(policy.backoff(2, u16::MAX), seconds(120));
-    assert_eq!(policy.backoff(u32::MAX, u16::MAX), seconds(300));
+    assert_eq!(policy.backoff(1, full_spread), seconds(60));
+    assert_eq!(policy.backoff(2, full_spread), seconds(120));
+    assert_eq!(policy.backoff(u32::MAX, full_spread), seconds(300));
 }
 
 #[test]

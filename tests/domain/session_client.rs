@@ -1,4 +1,4 @@
-//! Tests of `domain::session_client`.
+//! Tests of the hosts that a cookie is sent to, and of session ids.
 
 use goclaw::domain::session_client::{SessionId, is_cookie_for};
 

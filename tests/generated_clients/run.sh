@@ -47,7 +47,7 @@ compile_python() {
     # The generator runs ruff from PATH.
     PATH=$python:$PATH openapi-python-client generate --path "$contract" --meta none --output-path api --fail-on-warning
     cp "$sources/python/calls.py" .
-    # client.py is the same for every document and has type errors: report errors in all other files.
+    # client.py is the same for every document and has type errors, so only the files named here are checked.
     "$python/mypy" --follow-imports silent api/api api/models calls.py
 }
 
@@ -91,7 +91,7 @@ folder=$(mktemp -d)
 simulator=
 gateway=
 
-# stop PID: ends a process and waits for it, at most ten seconds before SIGKILL; an empty PID is none.
+# stop PID: ends a process and waits for it, at most ten seconds before SIGKILL. Does nothing for an empty PID.
 stop() {
     [ -n "$1" ] || return 0
     kill "$1" 2>/dev/null || return 0
@@ -106,8 +106,8 @@ trap 'stop "$gateway"; stop "$simulator"; rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# until_ready PID LOG COMMAND...: waits until the command succeeds, for half a minute and while the process runs.
-until_ready() {
+# wait_for PID LOG COMMAND...: waits until the command succeeds, at most half a minute and while the process runs.
+wait_for() {
     local pid=$1 log=$2
     shift 2
     for _ in $(seq 300); do
@@ -122,7 +122,7 @@ until_ready() {
 start_simulator() {
     target/debug/goclaw-simulator --approval auto >"$folder/simulator.json" 2>"$folder/simulator.log" &
     simulator=$!
-    until_ready "$simulator" "$folder/simulator.log" test -s "$folder/simulator.json"
+    wait_for "$simulator" "$folder/simulator.log" test -s "$folder/simulator.json"
 }
 
 # address MEMBER: prints an address of the simulator.
@@ -138,7 +138,7 @@ start_gateway() {
         GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE="$(address backend_url)" target/debug/goclaw >"$1/gateway.log" 2>&1 &
     gateway=$!
     export GOCLAW_URL=http://127.0.0.1:$port
-    until_ready "$gateway" "$1/gateway.log" curl --silent --fail --max-time 5 --output /dev/null "$GOCLAW_URL/healthz"
+    wait_for "$gateway" "$1/gateway.log" curl --silent --fail --max-time 5 --output /dev/null "$GOCLAW_URL/healthz"
     GOCLAW_TOKEN=$(<"$1/data/gateway.token")
     export GOCLAW_TOKEN
 }

@@ -38,7 +38,7 @@ async fn prompt(app: &Arc<App>) -> Result<(), AppError> {
 }
 
 /// Makes the provider respond with this status and body from now on, and sends a prompt.
-async fn prompt_answered_with(gateway: &TestGateway, status: u16, body: &str) -> Result<(), AppError> {
+async fn prompt_with_response(gateway: &TestGateway, status: u16, body: &str) -> Result<(), AppError> {
     let status = StatusCode::from_u16(status).expect("a status");
     gateway.upstream.play(ScriptedResponse::whole(status, body.to_owned()));
     let outcome = prompt(&gateway.app).await;
@@ -47,7 +47,7 @@ async fn prompt_answered_with(gateway: &TestGateway, status: u16, body: &str) ->
 }
 
 /// Makes the provider respond with a stream of these events, and sends a prompt.
-async fn prompt_streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppError> {
+async fn prompt_with_stream(gateway: &TestGateway, events: &[Value]) -> Result<(), AppError> {
     let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     let mut response = ScriptedResponse::whole(StatusCode::OK, events);
     response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -63,7 +63,9 @@ async fn prompt_streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), 
 /// Sends a prompt that succeeds.
 async fn succeed(gateway: &TestGateway) {
     let response = json!({"id": "resp_1", "status": "completed", "output": []});
-    prompt_streamed(gateway, &[json!({"type": "response.completed", "response": response})]).await.expect("a response");
+    prompt_with_stream(gateway, &[json!({"type": "response.completed", "response": response})])
+        .await
+        .expect("a response");
 }
 
 const LIMIT: &str = r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600}}"#;
@@ -71,14 +73,14 @@ const LIMIT: &str = r#"{"error": {"type": "usage_limit_reached", "resets_in_seco
 #[tokio::test]
 async fn a_plan_limit_is_reported_until_it_resets_or_a_prompt_succeeds() {
     let gateway = connected().await;
-    assert!(prompt_answered_with(&gateway, 429, LIMIT).await.is_err());
+    assert!(prompt_with_response(&gateway, 429, LIMIT).await.is_err());
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
     assert_eq!(status.limited.expect("a limit").until, Some(gateway.clock.now().plus(10 * MINUTE)));
     gateway.clock.advance(10 * MINUTE);
     assert_eq!(gateway.status(&alice()).await.limited, None, "the limit has been reset");
 
-    assert!(prompt_answered_with(&gateway, 429, LIMIT).await.is_err());
+    assert!(prompt_with_response(&gateway, 429, LIMIT).await.is_err());
     succeed(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.limited, None, "a prompt has succeeded");
 }
@@ -89,7 +91,7 @@ async fn failures_in_a_stream_become_part_of_the_status() {
     let resets_at = gateway.clock.now().plus(10 * MINUTE);
     let limit = json!({"code": "usage_limit_reached", "message": "No.", "resets_at": resets_at.unix_seconds()});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": limit}});
-    let outcome = prompt_streamed(&gateway, &[failed]).await;
+    let outcome = prompt_with_stream(&gateway, &[failed]).await;
     let Err(AppError::ProviderRefused(refused)) = outcome else {
         panic!("a failure before any output is an error: {outcome:?}")
     };
@@ -102,7 +104,7 @@ async fn failures_in_a_stream_become_part_of_the_status() {
     let deactivated = json!({"code": "deactivated_workspace", "message": "No."});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": deactivated}});
     let delta = json!({"type": "response.output_text.delta", "delta": "Hello"});
-    prompt_streamed(&gateway, &[delta, failed]).await.expect("a response");
+    prompt_with_stream(&gateway, &[delta, failed]).await.expect("a response");
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Refused);
 }
 
@@ -112,7 +114,7 @@ async fn feedback_reaches_other_replicas_and_survives_a_restart_and_a_failing_st
     let other = gateway.another_gateway(1);
     other.start().await.expect("the gateway starts");
     gateway.store.fail_to("store the feedback of a provider");
-    assert!(prompt_answered_with(&gateway, 429, LIMIT).await.is_err());
+    assert!(prompt_with_response(&gateway, 429, LIMIT).await.is_err());
     assert!(gateway.status(&alice()).await.limited.is_some(), "reported from memory");
     assert_eq!(gateway.store.feedback().await.expect("no store error"), []);
     gateway.store.repair();
@@ -142,7 +144,7 @@ async fn refusals(gateway: &TestGateway) -> Vec<CredentialEvent> {
 async fn a_refused_account_is_reported_until_a_prompt_succeeds() {
     let gateway = connected().await;
     for _ in 0..3 {
-        assert!(prompt_answered_with(&gateway, 402, DEACTIVATED).await.is_err(), "every prompt is sent");
+        assert!(prompt_with_response(&gateway, 402, DEACTIVATED).await.is_err(), "every prompt is sent");
     }
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated), (AccountState::Refused, false));
@@ -170,7 +172,7 @@ async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
         (402, r#"{"detail": {"code": "a_new_code"}}"#, "a_new_code"),
     ] {
         let gateway = connected().await;
-        let outcome = prompt_answered_with(&gateway, status, body).await;
+        let outcome = prompt_with_response(&gateway, status, body).await;
         assert!(matches!(&outcome, Err(AppError::ProviderRefused(refusal)) if refusal.code == code), "{code}");
         let reported = gateway.status(&alice()).await;
         assert_eq!((reported.state, reported.authenticated), (AccountState::Refused, false), "{code}");
@@ -183,7 +185,7 @@ async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
     }
     let gateway = connected().await;
     let forbidden = r#"{"error": {"code": "model_access_denied", "message": "Not this model."}}"#;
-    assert!(prompt_answered_with(&gateway, 403, forbidden).await.is_err());
+    assert!(prompt_with_response(&gateway, 403, forbidden).await.is_err());
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "another model may be allowed");
 }
 
@@ -194,7 +196,7 @@ async fn a_refusal_is_announced_at_most_once_in_ten_minutes() {
     gateway.connect().await;
     for (wait, announced) in [(0, 1), (1, 1), (10, 2)] {
         gateway.clock.advance(wait * MINUTE);
-        assert!(prompt_answered_with(&gateway, 402, DEACTIVATED).await.is_err());
+        assert!(prompt_with_response(&gateway, 402, DEACTIVATED).await.is_err());
         assert_eq!(refusals(&gateway).await.len(), announced);
         succeed(&gateway).await;
     }
@@ -247,7 +249,7 @@ async fn futile_refreshes_after_a_401_back_off_for_hours() {
     }
     assert_eq!(gateway.provider.presented().len(), 2);
     assert_eq!(states[..3], [AccountState::Active, AccountState::Refused, AccountState::Refused]);
-    // One more refresh runs after 6 h, 12 h and 24 h.
+    // One more refresh runs after 6 h (the loop took the first of them), then after 12 h and 24 h.
     for (hours, presented) in [(5, 3), (11, 3), (2, 4), (23, 4), (2, 5), (23, 5), (2, 6)] {
         gateway.clock.advance(60 * MINUTE * hours);
         for _ in 0..2 {

@@ -14,7 +14,7 @@ use crate::{
     support::fakes::{NOW, OPENAI, ScriptedResponse, TestGateway, alice, name, settle, spawn, within},
 };
 
-/// Calls the usage of an account through the proxy and returns the status.
+/// Requests the usage of an account through the proxy. Returns the HTTP status.
 pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
     let request = ProxyRequest {
         rights: Rights::Owner,
@@ -30,14 +30,14 @@ pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
 
 async fn prompt(app: &Arc<App>, account: &str) -> AppError {
     let body = format!(r#"{{"model": "{account}/gpt-5.5", "input": "hi"}}"#).into();
-    let answered = within(app.models.create_response(ModelRequest {
+    let outcome = within(app.models.create_response(ModelRequest {
         headers: HeaderMap::new(),
         body,
         rights: Rights::Owner,
         caller: alice(),
     }))
     .await;
-    answered.map(drop).expect_err("the fake backend sends no events")
+    outcome.map(drop).expect_err("the fake backend sends no events")
 }
 
 #[tokio::test]
@@ -52,8 +52,8 @@ async fn a_replica_reads_the_store_before_it_reports_an_account_as_not_connected
     }
     assert_eq!(forward(&other, OPENAI).await.expect("a response"), 200);
     assert_eq!(forward(&other, "work").await.expect("a response"), 200);
-    let prompted = prompt(&other, "third").await;
-    assert!(matches!(prompted, AppError::InvalidUpstreamResponse(_)), "the prompt reached the provider: {prompted:?}");
+    let error = prompt(&other, "third").await;
+    assert!(matches!(error, AppError::InvalidUpstreamResponse(_)), "the prompt reached the provider: {error:?}");
 }
 
 #[tokio::test]
@@ -184,7 +184,6 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     gateway.app.accounts.refresh(&name("c"), &alice(), None).await.expect("a refresh");
     assert!(!is_unloaded("c"));
     assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
-    // A removed account is not connected.
     gateway.restart().await;
     gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("no store error");
     assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::NotConnected(_))));

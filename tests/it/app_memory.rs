@@ -246,6 +246,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
             owner: program(),
             previous: (number > 1).then(|| id(number - 1)),
             items: Vec::new(),
+            // Together 24 MiB; a request recalls at most 16 MiB.
             content: SealedSecret::from_stored("x".repeat(6 << 20)),
             used_at: NOW,
         };

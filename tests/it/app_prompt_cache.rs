@@ -1,4 +1,4 @@
-//! Tests of the prompt cache key, which every prompt carries in the body and in the session header.
+//! Tests of the prompt cache key in the body of a prompt, and of the session in its header.
 
 use futures_util::StreamExt;
 use goclaw::{
@@ -39,7 +39,7 @@ fn request(caller: &str, headers: &[(&'static str, &str)], body: &Value) -> Mode
 }
 
 /// Sends a prompt. Returns the cache key in its body and the session in its header.
-async fn sent(
+async fn send(
     gateway: &TestGateway,
     response: impl Future<Output = Result<ProxyResponse, AppError>>,
 ) -> (String, String) {
@@ -50,12 +50,12 @@ async fn sent(
     (key, gateway.upstream.last_header("session-id").expect("a session"))
 }
 
-async fn responses(gateway: &TestGateway, request: ModelRequest) -> (String, String) {
-    sent(gateway, gateway.app.models.create_response(request)).await
+async fn send_responses(gateway: &TestGateway, request: ModelRequest) -> (String, String) {
+    send(gateway, gateway.app.models.create_response(request)).await
 }
 
-async fn chat(gateway: &TestGateway, request: ModelRequest) -> (String, String) {
-    sent(gateway, gateway.app.models.create_chat_completion(request)).await
+async fn send_chat(gateway: &TestGateway, request: ModelRequest) -> (String, String) {
+    send(gateway, gateway.app.models.create_chat_completion(request)).await
 }
 
 #[tokio::test]
@@ -75,13 +75,13 @@ async fn a_client_s_key_or_session_is_sent_in_body_and_header() {
         (&[("session-id", "")], &keyed, pair("thread-1", "thread-1")),
         (&[("session-id", ""), ("session_id", "s-4")], &plain, pair("s-4", "s-4")),
     ] {
-        assert_eq!(responses(&gateway, request("token:one", headers, body)).await, expected);
+        assert_eq!(send_responses(&gateway, request("token:one", headers, body)).await, expected);
     }
-    // The backend accepts keys of up to 64 characters, and a header value is ASCII.
-    let (key, session) = responses(&gateway, request("token:one", &[("session-id", &long)], &plain)).await;
+    // A key of more than 64 characters and a session that is not ASCII are replaced by a UUID of 36 characters.
+    let (key, session) = send_responses(&gateway, request("token:one", &[("session-id", &long)], &plain)).await;
     assert!(key.len() == 36 && session == long, "{key} {session}");
     let accented = json!({"input": "Hi", "prompt_cache_key": "caf\u{e9}"});
-    let (key, session) = responses(&gateway, request("token:one", &[], &accented)).await;
+    let (key, session) = send_responses(&gateway, request("token:one", &[], &accented)).await;
     assert!(key == "caf\u{e9}" && session.len() == 36, "{key} {session}");
 }
 
@@ -94,9 +94,9 @@ async fn each_conversation_has_one_key_of_its_own() {
     let answer = json!({"role": "assistant", "content": "Hello"});
     let first = json!({"messages": [system, user("My name is Ada.")]});
     let second = json!({"messages": [system, user("My name is Ada."), answer, user("My name?")]});
-    let (key, session) = chat(&gateway, request("token:one", &[], &first)).await;
+    let (key, session) = send_chat(&gateway, request("token:one", &[], &first)).await;
     assert!(key == session && key.len() == 36 && !key.contains("Ada"), "{key}");
-    assert_eq!(chat(&gateway, request("token:one", &[], &second)).await.0, key, "the next turn has another key");
+    assert_eq!(send_chat(&gateway, request("token:one", &[], &second)).await.0, key, "the next turn has another key");
     let mut other_account = first.clone();
     other_account["model"] = json!("work/gpt-5.5");
     for (caller, body) in [
@@ -105,12 +105,12 @@ async fn each_conversation_has_one_key_of_its_own() {
         ("token:one", &json!({"messages": [user("My name is Ada.")]})),
         ("token:one", &other_account),
     ] {
-        assert_ne!(chat(&gateway, request(caller, &[], body)).await.0, key, "{caller} {body}");
+        assert_ne!(send_chat(&gateway, request(caller, &[], body)).await.0, key, "{caller} {body}");
     }
     let input = json!({"input": [user("My name is Ada.")], "instructions": "Be brief."});
-    let (first, _) = responses(&gateway, request("token:one", &[], &input)).await;
+    let (first, _) = send_responses(&gateway, request("token:one", &[], &input)).await;
     let input = json!({"input": "My name?", "instructions": "Be brief.", "previous_response_id": "resp_1"});
-    assert_eq!(responses(&gateway, request("token:one", &[], &input)).await.0, first, "the chain has another key");
+    assert_eq!(send_responses(&gateway, request("token:one", &[], &input)).await.0, first, "the chain has another key");
 }
 
 #[tokio::test]

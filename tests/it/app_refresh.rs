@@ -116,7 +116,6 @@ async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
     assert!(status.reason.as_ref().expect("a reason").contains("is unconfirmed"));
-    // A retry too soon is an error.
     let too_soon = refresh(&gateway, Some(version(&status))).await;
     assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");
     gateway.clock.advance(HOUR / 2);
@@ -288,6 +287,7 @@ async fn a_mass_invalidation_ends_each_affected_account_once_and_no_other() {
         assert!(bearer(&gateway).await.is_ok(), "the healthy account stays usable");
     }
     let mut presented = gateway.provider.presented();
+    // The healthy account connected after twelve others.
     let healthy = presented.iter().filter(|token| token.starts_with("refreshed-") || *token == "refresh-13").count();
     assert!(healthy > 0, "{presented:?}");
     presented.sort();

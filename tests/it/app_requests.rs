@@ -25,14 +25,14 @@ struct SlowLog {
     permits: Arc<Semaphore>,
 }
 
-/// The records that the database stores in time.
-const IN_TIME: usize = 1_000;
+/// The number of records that the slow database stores in time.
+const MAX_IN_TIME: usize = 1_000;
 
 #[async_trait]
 impl RequestLog for SlowLog {
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError> {
         self.permits.acquire().await.expect("open").forget();
-        if records.len() > IN_TIME {
+        if records.len() > MAX_IN_TIME {
             let (doing, source) = ("record requests", "it did not respond in time".into());
             return Err(StoreError::Unavailable { doing, trouble: StoreTrouble::Unavailable, source });
         }
@@ -52,7 +52,7 @@ impl RequestLog for SlowLog {
     }
 }
 
-fn asked_by_laptop() -> RequestRecord {
+fn laptop_record() -> RequestRecord {
     RequestRecord {
         id: "id".to_owned(),
         trace_id: None,
@@ -77,7 +77,7 @@ async fn a_reader_that_disconnects_loses_no_record() {
     let (store, permits) = (Arc::new(MemoryStore::new()), Arc::new(Semaphore::new(0)));
     let log = Arc::new(SlowLog { log: Arc::clone(&store), permits: Arc::clone(&permits) });
     let gateway = TestGateway::with_ports(|ports| Ports { requests: log, ..ports }).await;
-    gateway.app.requests.record(asked_by_laptop());
+    gateway.app.requests.record(laptop_record());
     let unfinished = gateway.app.requests.usage(1).now_or_never();
     assert!(unfinished.is_none(), "the save has begun and waits");
     tokio::task::yield_now().await;
@@ -96,7 +96,7 @@ async fn a_backlog_that_takes_longer_than_one_operation_is_saved_in_steps() {
     let settings = AppSettings { keep_requests: Duration::from_secs(60), ..gateway.settings.clone() };
     let app = App::new(Ports { requests: log, ..gateway.ports(1) }, settings);
     for _ in 0..5_000 {
-        app.requests.record(asked_by_laptop());
+        app.requests.record(laptop_record());
     }
     app.requests.usage(1).await.expect("all records are saved");
     assert_eq!(store.recent(None, 10_000).await.expect("readable").len(), 5_000);

@@ -31,7 +31,6 @@ func hello() []openai.ChatCompletionMessageParamUnion {
 	return []openai.ChatCompletionMessageParamUnion{openai.SystemMessage("Be brief."), openai.UserMessage("Hello")}
 }
 
-// chatLoop runs the tool loop and returns the conversation.
 func chatLoop() ([]openai.ChatCompletionMessageParamUnion, error) {
 	var called []string
 	conversation := []openai.ChatCompletionMessageParamUnion{openai.UserMessage(toolsPrompt)}
@@ -96,8 +95,8 @@ func chatSituations() []situation {
 		{"rate_limit", func() error {
 			return rateLimited(isRateLimit, func() error { _, err := chat(hello(), nil); return err })
 		}},
-		{"previous_response", nil},
-		{"output_items", nil},
+		{"previous_response", notOffered},
+		{"output_items", notOffered},
 		{"history", func() error {
 			conversation, err := chatLoop()
 			if err != nil {
@@ -106,6 +105,6 @@ func chatSituations() []situation {
 			message, err := chat(append(conversation, openai.UserMessage("Thanks")), nil)
 			return errors.Join(err, checkDefaultAnswer(message.Content))
 		}},
-		{"references", nil},
+		{"references", notOffered},
 	}
 }

@@ -1,6 +1,6 @@
-// Runs each situation once and prints its result as one JSON line. Both APIs of the SDK use it.
+// Runs each situation once and prints its result as one JSON line. The situations of both APIs use it.
 //
-// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
+// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL.
 package main
 
 import (
@@ -24,13 +24,15 @@ const (
 
 var model = os.Getenv("CLIENT_MODEL")
 
-// situation has a function that returns an error if the situation fails, or nil if the client does not offer it.
+// situation has a function that returns an error if the situation fails.
 type situation struct {
 	name string
 	play func() error
 }
 
-// run runs the situations in order and exits with 1 if one failed.
+var notOffered func() error
+
+// run runs the situations in order and exits, with 1 if one failed.
 func run(situations []situation) {
 	failed := 0
 	for _, situation := range situations {
@@ -53,8 +55,8 @@ func rateLimited(isReported func(error) bool, call func() error) error {
 		"kind": "status", "status": 429, "retry_after": fmt.Sprint(retryAfter.Seconds()),
 		"body": `{"error": {"message": "Rate limit reached.", "type": "requests", "param": null, "code": "rate_limit_exceeded"}}`,
 	}
-	order, _ := json.Marshal(map[string]any{"endpoint": "responses", "fault": fault, "times": map[string]int{"next": 1}})
-	response, err := http.Post(os.Getenv("SIMULATOR_CONTROL_URL")+"/faults", "application/json", bytes.NewReader(order))
+	command, _ := json.Marshal(map[string]any{"endpoint": "responses", "fault": fault, "times": map[string]int{"next": 1}})
+	response, err := http.Post(os.Getenv("SIMULATOR_CONTROL_URL")+"/faults", "application/json", bytes.NewReader(command))
 	if err != nil {
 		return err
 	}

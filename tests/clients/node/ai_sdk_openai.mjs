@@ -18,13 +18,12 @@ await run({
     assert(second.text);
   },
   async output_items() {
-    const unstored = { providerOptions: { openai: { store: false } } };
+    const withoutStore = { providerOptions: { openai: { store: false } } };
     const messages = [{ role: "user", content: "Hello" }];
-    const first = await generateText({ model, messages, ...unstored });
+    const first = await generateText({ model, messages, ...withoutStore });
     messages.push(...first.response.messages, { role: "user", content: "Again" });
-    assert((await generateText({ model, messages, ...unstored })).text);
+    assert((await generateText({ model, messages, ...withoutStore })).text);
   },
   history,
-  // The provider refers to earlier items by id unless `store` is false.
   references: history,
 });

@@ -1,11 +1,14 @@
-// LangChain for JavaScript with the API that the argument names: `ChatOpenAI`, which chooses Responses, or
-// `ChatOpenAICompletions`.
+// LangChain for JavaScript, with the API that the argument names: responses (`ChatOpenAI`) or chat
+// (`ChatOpenAICompletions`).
 
 import assert from "node:assert/strict";
 import { ChatOpenAI, ChatOpenAICompletions } from "@langchain/openai";
 import { HumanMessage, createAgent, tool } from "langchain";
 import { z } from "zod";
-import { MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL, checkToolsAnswer, rateLimited, run } from "./situations.mjs";
+import {
+  FIRST_WORD, MODEL, NOT_OFFERED, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL,
+  checkToolsAnswer, rateLimited, run,
+} from "./situations.mjs";
 
 const usesResponses = process.argv[2] === "responses";
 const Model = usesResponses ? ChatOpenAI : ChatOpenAICompletions;
@@ -36,7 +39,7 @@ await run({
   async stream() {
     let text = "";
     for await (const chunk of await model().stream("Hello")) text += chunk.text;
-    assert(text.startsWith("word1 "), text);
+    assert(text.startsWith(FIRST_WORD), text);
   },
   async structured() {
     assert.equal(typeof (await model().withStructuredOutput(schema).invoke("Hello")).count, "number");
@@ -58,15 +61,15 @@ await run({
     ? async () => {
         const first = await model().invoke("Hello");
         const second = await model().invoke("Again", { previous_response_id: first.response_metadata.id });
-        assert(second.text.startsWith("word1 "), second.text);
+        assert(second.text.startsWith(FIRST_WORD), second.text);
       }
-    : null,
+    : NOT_OFFERED,
   // With zero data retention, the client sends the output items instead of their ids.
-  output_items: usesResponses ? () => loop({ zdrEnabled: true }) : null,
+  output_items: usesResponses ? () => loop({ zdrEnabled: true }) : NOT_OFFERED,
   async history() {
     const [agent, messages] = await loop();
     const next = await agent.invoke({ messages: [...messages, new HumanMessage("Use get_time.")] });
     assert(next.messages.at(-1).text.includes("result of get_time"), next.messages.at(-1).text);
   },
-  references: null,
+  references: NOT_OFFERED,
 });

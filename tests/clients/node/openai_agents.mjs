@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { Agent, MemorySession, Runner, setOpenAIAPI, tool } from "@openai/agents";
 import { z } from "zod";
-import { MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL, checkToolsAnswer, rateLimited, run } from "./situations.mjs";
+import {
+  MODEL, NOT_OFFERED, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL,
+  checkToolsAnswer, rateLimited, run,
+} from "./situations.mjs";
 
 const isChat = process.argv[2] === "chat";
 if (isChat) setOpenAIAPI("chat_completions");
@@ -50,8 +53,8 @@ await run({
     assert(text.includes("result of get_time"), text);
   },
   async structured() {
-    const answer = agent({ outputType: z.object({ name: z.string(), count: z.number().int() }) });
-    assert.equal(typeof (await runner.run(answer, "Hello")).finalOutput.count, "number");
+    const structuredAgent = agent({ outputType: z.object({ name: z.string(), count: z.number().int() }) });
+    assert.equal(typeof (await runner.run(structuredAgent, "Hello")).finalOutput.count, "number");
   },
   async image() {
     const content = [{ type: "input_text", text: "What is this?" }, { type: "input_image", image: PICTURE }];
@@ -67,7 +70,7 @@ await run({
     );
   },
   previous_response: isChat
-    ? null
+    ? NOT_OFFERED
     : async () => {
         const { lastResponseId } = await loop();
         const next = await runner.run(agent(), "Use get_time.", { previousResponseId: lastResponseId });
@@ -84,5 +87,5 @@ await run({
     const next = await runner.run(agent(), "Use get_weather.", { session });
     assert(next.finalOutput.includes("result of get_weather"), next.finalOutput);
   },
-  references: null,
+  references: NOT_OFFERED,
 });

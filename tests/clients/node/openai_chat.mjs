@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
-import { MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL, checkToolsAnswer, order, rateLimited, run } from "./situations.mjs";
+import {
+  FIRST_WORD, MODEL, NOT_OFFERED, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL,
+  checkToolsAnswer, rateLimited, run, sendCommand,
+} from "./situations.mjs";
 
 const client = new OpenAI();
 const model = MODEL;
@@ -47,7 +50,7 @@ await run({
     }
     const whole = await client.chat.completions.create({ model, messages });
     assert.equal(streamed, whole.choices[0].message.content);
-    assert(streamed.startsWith("word1 ") && usage.total_tokens > 0, streamed);
+    assert(streamed.startsWith(FIRST_WORD) && usage.total_tokens > 0, streamed);
   },
   async structured() {
     const response_format = zodResponseFormat(z.object({ name: z.string(), count: z.number().int() }), "answer");
@@ -68,8 +71,8 @@ await run({
     const isReported = (error) => error instanceof OpenAI.RateLimitError;
     await rateLimited(isReported, () => client.chat.completions.create({ model, messages }));
   },
-  previous_response: null,
-  output_items: null,
+  previous_response: NOT_OFFERED,
+  output_items: NOT_OFFERED,
   async history() {
     const [text, called, conversation] = await runTools("Use get_weather and get_time.");
     assert.deepEqual(called, ["get_weather", "get_time"]);
@@ -77,22 +80,22 @@ await run({
     const next = [...conversation, { role: "user", content: "Thanks" }];
     assert((await client.chat.completions.create({ model, messages: next })).choices[0].message.content);
   },
-  references: null,
+  references: NOT_OFFERED,
   async models() {
     const models = await client.models.list();
     assert(models.data.some(({ id }) => id === model));
     assert.equal((await client.models.retrieve(model)).id, model);
   },
   async provider_failures() {
-    await order("/scripts", { script: "eof" });
+    await sendCommand("/scripts", { script: "eof" });
     const read = async () => {
       for await (const _chunk of await client.chat.completions.create({ model, messages, stream: true }));
     };
     await assert.rejects(read, (error) => error instanceof OpenAI.APIError && error.code === "stream_ended_early");
-    await order("/settings", { used_percent: 100 });
+    await sendCommand("/settings", { used_percent: 100 });
     await assert.rejects(client.chat.completions.create({ model, messages }), (error) => {
       return error instanceof OpenAI.RateLimitError && error.code === "usage_limit_reached";
     });
-    await order("/settings", { used_percent: 1 });
+    await sendCommand("/settings", { used_percent: 1 });
   },
 });

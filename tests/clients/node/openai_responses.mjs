@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
-import { MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL, checkToolsAnswer, rateLimited, run } from "./situations.mjs";
+import {
+  FIRST_WORD, MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL,
+  checkToolsAnswer, rateLimited, run,
+} from "./situations.mjs";
 
 const client = new OpenAI();
 const model = MODEL;
@@ -48,7 +51,7 @@ await run({
       if (event.type === "response.output_text.delta") streamed += event.delta;
       last = event;
     }
-    assert(streamed.startsWith("word1 "), streamed);
+    assert(streamed.startsWith(FIRST_WORD), streamed);
     assert.equal(last.type, "response.completed");
     const final = await client.responses.stream({ model, input: "Hello" }).finalResponse();
     assert.equal(final.output_text, streamed);

@@ -1,6 +1,6 @@
 // Runs each situation once and prints its result as one JSON line. All Node programs import it.
 //
-// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
+// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL.
 
 import assert from "node:assert/strict";
 
@@ -11,6 +11,9 @@ export const TOOLS_PROMPT = "Use get_weather, afterwards get_time.";
 // A PNG of one pixel.
 export const PICTURE =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+// The first word of the simulator's answer to a prompt without tools.
+export const FIRST_WORD = "word1 ";
+export const NOT_OFFERED = null;
 // Seconds; longer than the clients' default delay before their first retry.
 const RETRY_AFTER = 2;
 
@@ -18,7 +21,7 @@ const RETRY_AFTER = 2;
 const print = console.log;
 console.log = console.error;
 
-/** Runs the situations in order. One fails if its function throws; `null` means that the client does not offer it. */
+/** Runs the situations in order. One fails if its function throws. */
 export async function run(situations) {
   let failed = false;
   for (const [situation, play] of Object.entries(situations)) {
@@ -35,8 +38,8 @@ export async function run(situations) {
   process.exit(failed ? 1 : 0);
 }
 
-/** Posts an order to the simulator: `/faults`, `/scripts` or `/settings`. */
-export async function order(path, body) {
+/** Sends a command to the simulator: `/faults`, `/scripts` or `/settings`. */
+export async function sendCommand(path, body) {
   const headers = { "content-type": "application/json" };
   const url = process.env.SIMULATOR_CONTROL_URL + path;
   const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
@@ -47,7 +50,7 @@ export async function order(path, body) {
 export async function rateLimited(isReported, call) {
   const error = { message: "Rate limit reached.", type: "requests", param: null, code: "rate_limit_exceeded" };
   const fault = { kind: "status", status: 429, body: JSON.stringify({ error }), retry_after: String(RETRY_AFTER) };
-  await order("/faults", { endpoint: "responses", fault, times: { next: 1 } });
+  await sendCommand("/faults", { endpoint: "responses", fault, times: { next: 1 } });
   const begun = performance.now();
   try {
     await call();

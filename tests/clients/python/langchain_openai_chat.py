@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
-from situations import MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import FIRST_WORD, MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
 from situations import check_tools_answer, not_offered, raises, rate_limited, run, situation
 
 USES_RESPONSES = sys.argv[1] == "responses"
@@ -57,7 +57,7 @@ def tools():
 @situation
 def stream():
     chunks = list(model().stream("Hello"))
-    assert "".join(chunk.text for chunk in chunks).startswith("word1 "), chunks
+    assert "".join(chunk.text for chunk in chunks).startswith(FIRST_WORD), chunks
 
 
 @situation
@@ -90,8 +90,8 @@ def rate_limit():
 @situation
 def history():
     agent, messages = loop()
-    answered = agent.invoke({"messages": [*messages, HumanMessage("Use get_time.")]})["messages"][-1]
-    assert "result of get_time" in answered.text, answered
+    answer = agent.invoke({"messages": [*messages, HumanMessage("Use get_time.")]})["messages"][-1]
+    assert "result of get_time" in answer.text, answer
 
 
 if USES_RESPONSES:

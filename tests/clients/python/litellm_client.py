@@ -5,7 +5,7 @@ import sys
 
 import litellm
 from pydantic import BaseModel
-from situations import MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import FIRST_WORD, MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
 from situations import check_tools_answer, not_offered, raises, rate_limited, run, situation
 
 IS_CHAT = sys.argv[1] == "chat"
@@ -29,27 +29,29 @@ def respond(conversation, model=MODEL, **options):
 
 def chat_loop():
     conversation, called = [{"role": "user", "content": TOOLS_PROMPT}], []
-    offered = {"tools": [{"type": "function", "function": function} for function in FUNCTIONS], "reasoning_effort": "high"}
-    message = chat(conversation, **offered).choices[0].message
+    functions = [{"type": "function", "function": function} for function in FUNCTIONS]
+    tool_options = {"tools": functions, "reasoning_effort": "high"}
+    message = chat(conversation, **tool_options).choices[0].message
     while message.tool_calls:
         called += [call.function.name for call in message.tool_calls]
         conversation.append(message)
         for call in message.tool_calls:
             conversation.append({"role": "tool", "tool_call_id": call.id, "content": f"result of {call.function.name}"})
-        message = chat(conversation, **offered).choices[0].message
+        message = chat(conversation, **tool_options).choices[0].message
     check_tools_answer(message.content, called)
     return [*conversation, message]
 
 
 def responses_loop(follow_up):
     called = []
-    offered = {"tools": [{"type": "function", **function} for function in FUNCTIONS], "reasoning": {"effort": "high"}}
-    response = respond([{"role": "user", "content": TOOLS_PROMPT}], **offered)
+    functions = [{"type": "function", **function} for function in FUNCTIONS]
+    tool_options = {"tools": functions, "reasoning": {"effort": "high"}}
+    response = respond([{"role": "user", "content": TOOLS_PROMPT}], **tool_options)
     while calls := [item for item in response.output if item.type == "function_call"]:
         called += [call.name for call in calls]
         outputs = [{"type": "function_call_output", "call_id": call.call_id, "output": f"result of {call.name}"} for call in calls]
         conversation, options = follow_up(response, outputs)
-        response = respond(conversation, **offered, **options)
+        response = respond(conversation, **tool_options, **options)
     check_tools_answer(text_of(response), called)
 
 
@@ -87,7 +89,7 @@ def stream():
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chat(HELLO, stream=True))
     else:
         text = "".join(event.delta for event in respond("Hello", stream=True) if event.type == "response.output_text.delta")
-    assert text.startswith("word1 "), text
+    assert text.startswith(FIRST_WORD), text
 
 
 @situation

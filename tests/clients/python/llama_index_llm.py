@@ -9,7 +9,7 @@ from llama_index.core.llms import ChatMessage, ImageBlock, TextBlock
 from llama_index.core.memory import Memory
 from llama_index.llms.openai import OpenAI, OpenAIResponses
 from pydantic import BaseModel
-from situations import MODEL, PNG, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import FIRST_WORD, MODEL, PNG, TOOLS_PROMPT, UNKNOWN_MODEL
 from situations import check_tools_answer, not_offered, raises, rate_limited, run, situation
 
 IS_CHAT = sys.argv[1] == "chat"
@@ -52,7 +52,7 @@ async def tools():
 @situation
 def stream():
     text = "".join(chunk.delta or "" for chunk in model().stream_chat([ChatMessage("Hello")]))
-    assert text.startswith("word1 "), text
+    assert text.startswith(FIRST_WORD), text
 
 
 @situation

@@ -5,8 +5,8 @@ import json
 import openai
 from openai import OpenAI
 from pydantic import BaseModel
-from situations import MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
-from situations import check_tools_answer, not_offered, order, raises, rate_limited, run, situation
+from situations import FIRST_WORD, MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import check_tools_answer, not_offered, raises, rate_limited, run, send_command, situation
 
 client = OpenAI()
 HELLO = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
@@ -54,7 +54,7 @@ def stream():
     assert whole.choices[0].finish_reason == "stop" and whole.model == MODEL, whole
     chunks = list(create(messages=HELLO, stream=True, stream_options={"include_usage": True}))
     streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert streamed == whole.choices[0].message.content and streamed.startswith("word1 "), streamed
+    assert streamed == whole.choices[0].message.content and streamed.startswith(FIRST_WORD), streamed
     assert chunks[-1].usage.total_tokens > 0 and not chunks[-1].choices
 
 
@@ -100,9 +100,9 @@ def history():
     message = create(messages=conversation, tools=TOOLS).choices[0].message
     assert len(message.tool_calls) == 2, message
     conversation += [message.model_dump(), *outputs_of(message)]
-    answered = create(messages=conversation, tools=TOOLS).choices[0].message
-    assert "result of get_weather" in answered.content and "result of get_time" in answered.content, answered
-    conversation += [answered, {"role": "user", "content": "Thanks"}]
+    answer = create(messages=conversation, tools=TOOLS).choices[0].message
+    assert "result of get_weather" in answer.content and "result of get_time" in answer.content, answer
+    conversation += [answer, {"role": "user", "content": "Thanks"}]
     assert create(messages=conversation, tools=TOOLS).choices[0].message.content
 
 
@@ -115,17 +115,17 @@ def models():
 
 @situation
 def provider_failures():
-    order("/scripts", {"script": "failed:server_error"})
+    send_command("/scripts", {"script": "failed:server_error"})
     without_retries = client.with_options(max_retries=0).chat.completions
     error = raises(openai.InternalServerError, lambda: without_retries.create(model=MODEL, messages=HELLO, stream=True))
     assert error.code == "server_error", error
-    order("/scripts", {"script": "failed:server_error"})
+    send_command("/scripts", {"script": "failed:server_error"})
     assert list(create(messages=HELLO, stream=True))
-    order("/scripts", {"script": "eof"})
+    send_command("/scripts", {"script": "eof"})
     assert raises(openai.APIError, lambda: list(create(messages=HELLO, stream=True))).code == "stream_ended_early"
-    order("/settings", {"used_percent": 100})
+    send_command("/settings", {"used_percent": 100})
     error = raises(openai.RateLimitError, lambda: create(messages=HELLO))
-    order("/settings", {"used_percent": 1})
+    send_command("/settings", {"used_percent": 1})
     assert error.code == "usage_limit_reached", error
 
 

@@ -3,8 +3,8 @@
 import openai
 from openai import OpenAI
 from pydantic import BaseModel
-from situations import MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
-from situations import check_tools_answer, order, raises, rate_limited, run, situation
+from situations import FIRST_WORD, MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import check_tools_answer, raises, rate_limited, run, send_command, situation
 
 client = OpenAI()
 TOOLS = [
@@ -61,7 +61,7 @@ def stream():
             if event.type == "response.output_text.delta":
                 streamed += event.delta
         assert events.get_final_response().output_text == streamed == whole.output_text, streamed
-    assert streamed.startswith("word1 ")
+    assert streamed.startswith(FIRST_WORD)
 
 
 @situation
@@ -92,9 +92,9 @@ def previous_response():
     def follow_up(response, outputs):
         return client.responses.create(model=MODEL, input=outputs, tools=TOOLS, previous_response_id=response.id)
 
-    answered = loop(follow_up)
-    with client.responses.stream(model=MODEL, input="Thanks", previous_response_id=answered.id) as thanks:
-        assert thanks.get_final_response().previous_response_id == answered.id
+    last = loop(follow_up)
+    with client.responses.stream(model=MODEL, input="Thanks", previous_response_id=last.id) as thanks:
+        assert thanks.get_final_response().previous_response_id == last.id
 
 
 @situation
@@ -116,8 +116,8 @@ def parsed_items():
     conversation = [{"role": "user", "content": "Hello"}]
     conversation += client.responses.parse(model=MODEL, input=conversation, text_format=Answer).output
     conversation.append({"role": "user", "content": "Use get_time."})
-    asked = client.responses.parse(model=MODEL, input=conversation, text_format=Answer, tools=strict).output
-    conversation += asked + [output_of(item) for item in asked if item.type == "function_call"]
+    output = client.responses.parse(model=MODEL, input=conversation, text_format=Answer, tools=strict).output
+    conversation += output + [output_of(item) for item in output if item.type == "function_call"]
     assert "result of get_time" in client.responses.create(model=MODEL, input=conversation).output_text
 
 
@@ -155,28 +155,28 @@ def stored_responses():
 
 @situation
 def refusals():
-    def refused(kind, by=client, **parameters):
-        return raises(kind, lambda: by.responses.create(**{"model": MODEL, "input": "x"} | parameters))
+    def refusal(kind, caller=client, **parameters):
+        return raises(kind, lambda: caller.responses.create(**{"model": MODEL, "input": "x"} | parameters))
 
-    unknown = refused(openai.BadRequestError, previous_response_id="resp_1")
+    unknown = refusal(openai.BadRequestError, previous_response_id="resp_1")
     assert (unknown.code, unknown.param) == ("previous_response_not_found", "previous_response_id"), unknown
-    assert refused(openai.BadRequestError, model="suno/v5").code == "no_models"
-    assert refused(openai.BadRequestError, background=True).code == "unsupported_parameter"
-    assert refused(openai.AuthenticationError, by=OpenAI(api_key="not-a-token")).code == "unauthorized"
+    assert refusal(openai.BadRequestError, model="suno/v5").code == "no_models"
+    assert refusal(openai.BadRequestError, background=True).code == "unsupported_parameter"
+    assert refusal(openai.AuthenticationError, caller=OpenAI(api_key="not-a-token")).code == "unauthorized"
 
 
 @situation
 def provider_failures():
-    order("/scripts", {"script": "failed:server_error"})
+    send_command("/scripts", {"script": "failed:server_error"})
     without_retries = client.with_options(max_retries=0).responses
     error = raises(openai.InternalServerError, lambda: without_retries.create(model=MODEL, input="x", stream=True))
     assert error.code == "server_error", error
     # A failure before the first output becomes an HTTP status, which the SDK retries.
-    order("/scripts", {"script": "failed:server_error"})
+    send_command("/scripts", {"script": "failed:server_error"})
     assert list(client.responses.create(model=MODEL, input="x", stream=True))
-    order("/settings", {"used_percent": 100})
+    send_command("/settings", {"used_percent": 100})
     error = raises(openai.RateLimitError, lambda: client.responses.create(model=MODEL, input="x"))
-    order("/settings", {"used_percent": 1})
+    send_command("/settings", {"used_percent": 1})
     assert error.code == "usage_limit_reached", error
 
 

@@ -5,7 +5,7 @@ import sys
 
 from pydantic import BaseModel
 from pydantic_ai import Agent, BinaryContent, ModelHTTPError, NativeOutput
-from situations import MODEL, PNG, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import FIRST_WORD, MODEL, PNG, TOOLS_PROMPT, UNKNOWN_MODEL
 from situations import check_tools_answer, not_offered, raises, rate_limited, run, situation
 
 API = sys.argv[1]
@@ -18,19 +18,19 @@ class Answer(BaseModel):
 
 
 def agent(model=MODEL, **options):
-    made = Agent(f"openai-{API}:{model}", **{"instructions": "Be brief."} | options)
+    new_agent = Agent(f"openai-{API}:{model}", **{"instructions": "Be brief."} | options)
 
-    @made.tool_plain
+    @new_agent.tool_plain
     def get_weather(city: str) -> str:
         called.append("get_weather")
         return f"result of get_weather for {city}"
 
-    @made.tool_plain
+    @new_agent.tool_plain
     def get_time(city: str) -> str:
         called.append("get_time")
         return f"result of get_time for {city}"
 
-    return made
+    return new_agent
 
 
 def loop(**settings):
@@ -49,7 +49,7 @@ def tools():
 async def stream():
     async with agent().run_stream("Hello") as result:
         text = "".join([piece async for piece in result.stream_text(delta=True)])
-        assert text.startswith("word1 "), text
+        assert text.startswith(FIRST_WORD), text
     assert result.usage.total_tokens > 0, result.usage
 
 

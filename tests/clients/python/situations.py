@@ -1,6 +1,6 @@
 """Runs each situation once and prints its result as one JSON line. All Python programs import it.
 
-The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
+The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL.
 """
 
 import asyncio
@@ -17,9 +17,12 @@ MODEL = os.environ["CLIENT_MODEL"]
 UNKNOWN_MODEL = f"{MODEL}-that-does-not-exist"
 # Takes three turns: a tool call, a second one after the first output, and an answer.
 TOOLS_PROMPT = "Use get_weather, afterwards get_time."
-# One pixel.
+# A PNG of one pixel.
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PICTURE = f"data:image/png;base64,{PNG}"
+# The first word of the simulator's answer to a prompt without tools, and its answer to a schema of `name` and `count`.
+FIRST_WORD = "word1 "
+STRUCTURED_ANSWER = {"name": "text", "count": 0}
 # Seconds; longer than the clients' default delay before their first retry.
 RETRY_AFTER = 2
 
@@ -33,12 +36,11 @@ def situation(function):
 
 
 def not_offered(*names):
-    """Registers situations that the client does not offer."""
     _situations.extend((name, None) for name in names)
 
 
 def run():
-    """Runs the situations in order and exits with 1 if one failed."""
+    """Runs the situations in order and exits, with 1 if one failed."""
     failed = False
     # All situations share one loop, because a client's idle connections belong to the loop that opened them.
     loop = asyncio.new_event_loop()
@@ -59,24 +61,24 @@ def run():
     sys.exit(failed)
 
 
-def order(path, body):
-    """Posts an order to the simulator: `/faults`, `/scripts` or `/settings`."""
+def send_command(path, body):
+    """Sends a command to the simulator: `/faults`, `/scripts` or `/settings`."""
     request = urllib.request.Request(os.environ["SIMULATOR_CONTROL_URL"] + path, json.dumps(body).encode())
     request.add_header("content-type", "application/json")
     urllib.request.urlopen(request, timeout=10).read()
 
 
-def order_rate_limit():
+def limit_next_response():
     """Makes the provider's next response a 429 with Retry-After."""
     error = {"message": "Rate limit reached.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
     fault = {"kind": "status", "status": 429, "body": json.dumps({"error": error}), "retry_after": str(RETRY_AFTER)}
-    order("/faults", {"endpoint": "responses", "fault": fault, "times": {"next": 1}})
+    send_command("/faults", {"endpoint": "responses", "fault": fault, "times": {"next": 1}})
 
 
 @contextlib.contextmanager
 def rate_limited(error_type):
-    """Checks that the client waits for the time in Retry-After, or raises `error_type`."""
-    order_rate_limit()
+    """Makes the next response a 429. Checks that the client waits for its Retry-After, or raises `error_type`."""
+    limit_next_response()
     begun = time.monotonic()
     try:
         yield
@@ -87,7 +89,7 @@ def rate_limited(error_type):
 
 
 def raises(kind, call):
-    """Returns the error that `call` raises, which must be of this type, or of one of them."""
+    """Returns the error that `call` raises, which must be of this type or of one of these."""
     try:
         call()
     except kind as error:

@@ -1,11 +1,11 @@
-"""aider, run once for each message."""
+"""aider, run once for each message. runner.py copies python/situations.py next to this file."""
 
 import json
 import os
 import subprocess
 from pathlib import Path
 
-from situations import MODEL, UNKNOWN_MODEL, not_offered, order, rate_limited, run, situation
+from situations import FIRST_WORD, MODEL, UNKNOWN_MODEL, not_offered, rate_limited, run, send_command, situation
 
 FOLDER = Path.cwd()
 os.environ["OPENAI_API_BASE"] = os.environ["OPENAI_BASE_URL"]
@@ -31,12 +31,12 @@ def answer_with(text):
     delta = {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": text}
     added = {"type": "response.output_item.added", "output_index": 0, "item": item | {"content": []}}
     done = {"type": "response.output_item.done", "output_index": 0, "item": item | {"content": [part]}}
-    order("/scripts", {"script": f"events:{json.dumps([added, delta, done])}"})
+    send_command("/scripts", {"script": f"events:{json.dumps([added, delta, done])}"})
 
 
 @situation
 def stream():
-    assert "word1 word2" in aider("Hello")
+    assert FIRST_WORD in aider("Hello")
 
 
 @situation
@@ -44,28 +44,28 @@ def edit():
     path = FOLDER / "greeting.txt"
     path.write_text("Hello\n")
     answer_with(EDIT)
-    said = aider("Greet better.", "--edit-format", "diff", str(path))
-    assert path.read_text() == "Good morning\n", said
+    output = aider("Greet better.", "--edit-format", "diff", str(path))
+    assert path.read_text() == "Good morning\n", output
 
 
 @situation
 def unknown_model():
-    said = aider("Hello", model=UNKNOWN_MODEL)
-    assert "is not supported" in said, said
+    output = aider("Hello", model=UNKNOWN_MODEL)
+    assert "is not supported" in output, output
 
 
 @situation
 def rate_limit():
     with rate_limited(ReportedLimit):
-        said = aider("Hello")
-        if "word1 word2" not in said:
-            assert "rate limit" in said.lower(), said
-            raise ReportedLimit(said)
+        output = aider("Hello")
+        if FIRST_WORD not in output:
+            assert "rate limit" in output.lower(), output
+            raise ReportedLimit(output)
 
 
 @situation
 def history():
-    assert "word1 word2" in aider("Again", "--restore-chat-history")
+    assert FIRST_WORD in aider("Again", "--restore-chat-history")
 
 
 not_offered("tools", "structured", "image", "previous_response", "output_items", "references")

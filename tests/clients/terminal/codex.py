@@ -1,4 +1,4 @@
-"""The Codex CLI, `codex exec`, with the configuration that docs/models.md shows."""
+"""The Codex CLI with the configuration of docs/models.md. runner.py copies python/situations.py next to this file."""
 
 import base64
 import json
@@ -6,7 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from situations import MODEL, PNG, UNKNOWN_MODEL, not_offered, order, rate_limited, run, situation
+from situations import FIRST_WORD, MODEL, PNG, STRUCTURED_ANSWER, UNKNOWN_MODEL
+from situations import not_offered, rate_limited, run, send_command, situation
 
 BASE_URL = os.environ["OPENAI_BASE_URL"]
 CONFIGURATION = f"""
@@ -37,7 +38,7 @@ openai_base_url = "{BASE_URL}"
 """
 FOLDER = Path.cwd()
 # Commands of the model run without the CLI's own sandbox, which needs privileges that containers lack.
-BASE = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+EXEC = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
 
 
 def configure(configuration):
@@ -54,7 +55,8 @@ class CodexError(Exception):
 
 def codex(*arguments):
     """Runs one turn and returns its items."""
-    done = subprocess.run([*BASE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    command = [*EXEC, *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or events[-1]["type"] != "turn.completed":
         raise CodexError(done.stdout + done.stderr)
@@ -68,7 +70,7 @@ def answer(*arguments):
     return last["text"]
 
 
-def file(name, content):
+def write_file(name, content):
     path = FOLDER / name
     path.write_bytes(content)
     return str(path)
@@ -76,6 +78,7 @@ def file(name, content):
 
 @situation
 def tools():
+    # The model runs a command that does not exist. Its last message quotes only the output of the second tool.
     items = codex("Use exec_command, afterwards get_goal.")
     (command,) = [item for item in items if item["type"] == "command_execution"]
     assert items[-1]["text"].startswith("The tools answered: "), items
@@ -84,14 +87,15 @@ def tools():
 
 @situation
 def patch():
-    order("/scripts", {"script": "custom_tool"})
+    # The script calls the CLI's patch tool, which adds a.txt.
+    send_command("/scripts", {"script": "custom_tool"})
     answer("Write a file.")
     assert (FOLDER / "a.txt").read_text() == '"a"\n'
 
 
 @situation
 def stream():
-    assert answer("Hello").startswith("word1 ")
+    assert answer("Hello").startswith(FIRST_WORD)
 
 
 @situation
@@ -102,13 +106,13 @@ def structured():
         "required": ["name", "count"],
         "additionalProperties": False,
     }
-    text = answer("--output-schema", file("schema.json", json.dumps(schema).encode()), "Hello")
-    assert json.loads(text) == {"name": "text", "count": 0}, text
+    text = answer("--output-schema", write_file("schema.json", json.dumps(schema).encode()), "Hello")
+    assert json.loads(text) == STRUCTURED_ANSWER, text
 
 
 @situation
 def image():
-    assert answer("What is this?", "--image", file("picture.png", base64.b64decode(PNG)))
+    assert answer("What is this?", "--image", write_file("picture.png", base64.b64decode(PNG)))
 
 
 @situation
@@ -124,14 +128,14 @@ def unknown_model():
 @situation
 def rate_limit():
     with rate_limited(CodexError):
-        assert answer("Hello").startswith("word1 ")
+        assert answer("Hello").startswith(FIRST_WORD)
 
 
 @situation
 def output_items():
     """A resumed session sends the items of its earlier turns, including reasoning."""
     codex("Use exec_command, afterwards get_goal.")
-    assert answer("resume", "--last", "Hello").startswith("word1 ")
+    assert answer("resume", "--last", "Hello").startswith(FIRST_WORD)
 
 
 @situation
@@ -139,9 +143,9 @@ def other_configurations():
     for configuration in (WITH_OPENAI_AUTH, BUILT_IN_PROVIDER):
         configure(configuration)
         # An error, such as one about WebSockets, would be another item.
-        said, *others = codex("Hello")
-        assert not others, [said, *others]
-        assert said["text"].startswith("word1 "), said
+        message, *others = codex("Hello")
+        assert not others, [message, *others]
+        assert message["text"].startswith(FIRST_WORD), message
 
 
 not_offered("previous_response", "history", "references")

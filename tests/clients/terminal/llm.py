@@ -1,11 +1,12 @@
-"""`llm`, Simon Willison's command-line tool, with its built-in OpenAI models."""
+"""`llm` with its built-in OpenAI models. runner.py copies python/situations.py next to this file."""
 
 import base64
 import json
 import subprocess
 from pathlib import Path
 
-from situations import MODEL, PNG, TOOLS_PROMPT, not_offered, rate_limited, run, situation
+from situations import FIRST_WORD, MODEL, PNG, STRUCTURED_ANSWER, TOOLS_PROMPT
+from situations import not_offered, rate_limited, run, situation
 
 FOLDER = Path.cwd()
 FUNCTIONS = '''
@@ -43,14 +44,14 @@ def tools():
 
 @situation
 def stream():
-    assert ask("Hello").startswith("word1 ")
-    assert ask("--no-stream", "Hello").startswith("word1 ")
+    assert ask("Hello").startswith(FIRST_WORD)
+    assert ask("--no-stream", "Hello").startswith(FIRST_WORD)
 
 
 @situation
 def structured():
     text = ask("--schema", "name, count int", "Hello")
-    assert json.loads(text) == {"name": "text", "count": 0}, text
+    assert json.loads(text) == STRUCTURED_ANSWER, text
 
 
 @situation
@@ -61,13 +62,13 @@ def image():
 @situation
 def rate_limit():
     with rate_limited(LlmError):
-        assert ask("Hello").startswith("word1 ")
+        assert ask("Hello").startswith(FIRST_WORD)
 
 
 @situation
 def history():
     ask("--functions", FUNCTIONS, TOOLS_PROMPT)
-    assert llm("prompt", "--continue", "Hello").startswith("word1 ")
+    assert llm("prompt", "--continue", "Hello").startswith(FIRST_WORD)
 
 
 @situation

@@ -1,4 +1,4 @@
-"""opencode, `opencode run`, with a provider for OpenAI-compatible servers in its configuration."""
+"""opencode with its provider for OpenAI-compatible servers. runner.py copies python/situations.py next to this file."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from situations import MODEL, PNG, UNKNOWN_MODEL, not_offered, rate_limited, run, situation
+from situations import FIRST_WORD, MODEL, PNG, UNKNOWN_MODEL, not_offered, rate_limited, run, situation
 
 MODELS = {name: {"modalities": {"input": ["text", "image"], "output": ["text"]}} for name in (MODEL, UNKNOWN_MODEL)}
 PROVIDER = {
@@ -19,15 +19,15 @@ CONFIGURATION = {"model": f"goclaw/{MODEL}", "provider": {"goclaw": PROVIDER}, "
 FOLDER = Path.cwd()
 
 
-def binary():
-    """Returns the executable for this machine. The npm script that would select it does not run here."""
+def find_executable():
+    """Returns the executable for this machine. tests/tools.sh does not run the install script that links it."""
     for path in sorted(Path(shutil.which("opencode")).parent.parent.glob("opencode-*-*/bin/opencode")):
         if subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0:
             return path
     raise FileNotFoundError("no opencode for this machine")
 
 
-OPENCODE = binary()
+OPENCODE = find_executable()
 (FOLDER / "opencode.json").write_text(json.dumps(CONFIGURATION))
 (FOLDER / "picture.png").write_bytes(base64.b64decode(PNG))
 
@@ -60,7 +60,7 @@ def tools():
 
 @situation
 def stream():
-    assert text_of(opencode("Hello")).startswith("word1 ")
+    assert text_of(opencode("Hello")).startswith(FIRST_WORD)
 
 
 @situation
@@ -81,13 +81,13 @@ def unknown_model():
 @situation
 def rate_limit():
     with rate_limited(OpencodeError):
-        assert text_of(opencode("Hello")).startswith("word1 ")
+        assert text_of(opencode("Hello")).startswith(FIRST_WORD)
 
 
 @situation
 def history():
     opencode("Use todowrite, afterwards glob.")
-    assert text_of(opencode("--continue", "Hello")).startswith("word1 ")
+    assert text_of(opencode("--continue", "Hello")).startswith(FIRST_WORD)
 
 
 not_offered("structured", "previous_response", "output_items", "references")

@@ -1,16 +1,16 @@
-//! Tests of translating each parameter of a Chat Completions request. [`super::messages`] tests the messages.
+//! Tests of translating the parameters of a Chat Completions request. [`super::messages`] tests the messages.
 
 use goclaw::domain::dialect::{
     BackendRequest, ChatOptions, InvalidRequest, NOTHING_RECALLED, TranslatedChat, model_of, request::REFUSED,
 };
 use serde_json::{Value, json};
 
-use super::parsed_chat;
+use super::parse_chat;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), InvalidRequest> {
     let body = body.to_string();
     let TranslatedChat { request: sent, options, .. } =
-        parsed_chat(body.as_bytes())?.into_backend("gpt-x", &NOTHING_RECALLED)?;
+        parse_chat(body.as_bytes())?.into_backend("gpt-x", &NOTHING_RECALLED)?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 
@@ -82,12 +82,12 @@ fn a_request_with_many_parameters_is_translated() {
 #[test]
 fn default_values_are_not_sent() {
     assert_eq!(sent_for(&json!({})), json!({}));
-    let nothing = json!({
+    let defaults = json!({
         "n": 1, "logprobs": false, "top_logprobs": 0, "modalities": ["text"], "store": false,
         "response_format": {"type": "text"}, "tools": [], "stop": [], "temperature": null, "audio": null,
         "stream_options": {"include_obfuscation": true}, "unheard_of": null,
     });
-    assert_eq!(sent_for(&nothing), json!({}));
+    assert_eq!(sent_for(&defaults), json!({}));
     assert_eq!(sent_for(&json!({"stop": null})), json!({}));
     let (_, sent, options) = translate(&with(&json!({}))).unwrap();
     assert!(!sent.stream && !options.include_usage && !options.wants_function_call);
@@ -253,16 +253,16 @@ fn errors_name_the_malformed_parameter() {
         let refused = refusal(&members);
         assert_eq!((refused.0, refused.1.as_deref()), (code, Some(param)), "{members}");
     }
-    assert_eq!(parsed_chat(b"").unwrap_err().code, "invalid_json");
-    assert_eq!(parsed_chat(b"[]").unwrap_err().code, "invalid_type");
-    assert_eq!(parsed_chat(b"{}").unwrap_err().code, "missing_required_parameter");
+    assert_eq!(parse_chat(b"").unwrap_err().code, "invalid_json");
+    assert_eq!(parse_chat(b"[]").unwrap_err().code, "invalid_type");
+    assert_eq!(parse_chat(b"{}").unwrap_err().code, "missing_required_parameter");
 }
 
 #[test]
 fn only_the_model_changes_for_a_provider_with_this_dialect() {
     let body = json!({"model": "dashscope/qwen", "messages": [], "unheard_of": null, "stop": ["END"]});
     let body = body.to_string();
-    let request = parsed_chat(body.as_bytes()).unwrap();
+    let request = parse_chat(body.as_bytes()).unwrap();
     assert_eq!(model_of(body.as_bytes()).unwrap().as_str(), "dashscope/qwen");
     let sent: Value = serde_json::from_slice(&request.with_model("qwen")).unwrap();
     assert_eq!(sent, json!({"model": "qwen", "messages": [], "unheard_of": null, "stop": ["END"]}));

@@ -1,6 +1,9 @@
 //! Tests of the limits on the values, parts and citations in a provider's response.
 
-use goclaw::domain::dialect::{ChatStream, CompletionReader};
+use goclaw::domain::{
+    dialect::{ChatStream, CompletionReader},
+    json::Limits,
+};
 use serde_json::{Value, json};
 
 use super::{event, options, reader};
@@ -9,12 +12,13 @@ use super::{event, options, reader};
 fn an_event_with_too_many_values_fails_the_stream() {
     let with = |values: usize| json!({"type": "response.in_progress", "response": {"a": vec![0; values]}});
     let read = |values| reader(&json!({})).on_event(&event(&with(values))).map(drop).map_err(|failure| failure.code);
-    assert_eq!(read(249_000), Ok(()));
-    assert_eq!(read(300_000), Err("invalid_upstream_response".to_owned()));
+    let limit = Limits::MODEL_BODY.values;
+    assert_eq!(read(limit - 1_000), Ok(()));
+    assert_eq!(read(limit + 1), Err("invalid_upstream_response".to_owned()));
 }
 
 #[test]
-fn a_response_with_too_many_parts_fails_the_stream() {
+fn a_response_with_more_than_10_000_parts_fails_the_stream() {
     let mut chat = ChatStream::new(options());
     let mut delta = |index: u64| {
         let delta = json!({"type": "response.output_text.delta", "output_index": index, "delta": "a"});

@@ -1,14 +1,14 @@
-//! Tests of translating each kind of chat message to input items.
+//! Tests of translating chat messages to input items.
 
 use goclaw::domain::dialect::{InvalidRequest, NOTHING_RECALLED};
 use serde_json::{Value, json};
 
-use super::parsed_chat;
+use super::parse_chat;
 
-/// Returns the translated request, and whether `messages.name` is the one ignored parameter.
+/// Returns the translated request, and whether `messages.name` is the only ignored parameter.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
-    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
+    let sent = parse_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored == ["messages.name"]))
 }
 

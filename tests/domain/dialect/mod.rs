@@ -29,12 +29,12 @@ use goclaw::domain::{
 };
 use serde_json::{Value, json};
 
-fn parsed_response(body: &[u8]) -> Result<ResponsesRequest<'_>, InvalidRequest> {
+fn parse_responses(body: &[u8]) -> Result<ResponsesRequest<'_>, InvalidRequest> {
     model_of(body)?;
     ResponsesRequest::of_checked(body)
 }
 
-fn parsed_chat(body: &[u8]) -> Result<ChatRequest<'_>, InvalidRequest> {
+fn parse_chat(body: &[u8]) -> Result<ChatRequest<'_>, InvalidRequest> {
     model_of(body)?;
     ChatRequest::of_checked(body)
 }
@@ -56,7 +56,7 @@ fn reader(members: &Value) -> ResponseReader {
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let body = body.to_string();
     ResponseReader::new(
-        parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING_RECALLED).unwrap().echo,
+        parse_responses(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING_RECALLED).unwrap().echo,
     )
 }
 

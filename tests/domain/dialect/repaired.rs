@@ -3,17 +3,17 @@
 use goclaw::domain::dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning};
 use serde_json::{Value, json};
 
-use super::{parsed_chat, parsed_response};
+use super::{parse_chat, parse_responses};
 
-fn of_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
+fn translate_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m"}), members);
-    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
+    let sent = parse_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 
-fn of_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
+fn translate_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m", "input": "Hi"}), members);
-    let sent = parsed_response(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
+    let sent = parse_responses(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 
@@ -23,17 +23,17 @@ fn with(mut body: Value, members: Value) -> String {
 }
 
 fn messages(list: Value) -> Value {
-    of_chat(json!({"messages": list})).unwrap().0["input"].take()
+    translate_chat(json!({"messages": list})).unwrap().0["input"].take()
 }
 
 #[test]
 fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
-    let none = json!({"type": "object", "properties": {}});
+    let empty = json!({"type": "object", "properties": {}});
     for (given, sent) in [
-        (json!({}), none.clone()),
-        (json!(null), none.clone()),
-        (json!({"type": "object"}), none.clone()),
-        (json!({"type": null, "properties": null}), none.clone()),
+        (json!({}), empty.clone()),
+        (json!(null), empty.clone()),
+        (json!({"type": "object"}), empty.clone()),
+        (json!({"type": null, "properties": null}), empty.clone()),
         (
             json!({"type": "object", "required": null, "properties": {"type": {"type": "string"}}}),
             json!({
@@ -58,19 +58,19 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
         let nested = json!({"type": "function", "function": {"name": "f", "parameters": given}});
         let hi = json!([{"role": "user", "content": "Hi"}]);
         for body in [
-            of_responses(json!({"tools": [flat]})),
-            of_responses(json!({"tools": [nested]})),
-            of_chat(json!({"messages": hi, "tools": [flat]})),
-            of_chat(json!({"messages": hi, "tools": [nested]})),
+            translate_responses(json!({"tools": [flat]})),
+            translate_responses(json!({"tools": [nested]})),
+            translate_chat(json!({"messages": hi, "tools": [flat]})),
+            translate_chat(json!({"messages": hi, "tools": [nested]})),
         ] {
             assert_eq!(body.unwrap().0["tools"][0]["parameters"], sent, "{given}");
         }
     }
     let namespace = json!({"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]});
-    let sent = of_responses(json!({"tools": [namespace]})).unwrap().0;
-    assert_eq!(sent["tools"][0]["tools"][0]["parameters"], none);
+    let sent = translate_responses(json!({"tools": [namespace]})).unwrap().0;
+    assert_eq!(sent["tools"][0]["tools"][0]["parameters"], empty);
     let spelled = r#"{"model":"m","input":"Hi","tools":[{"type":"function","name":"f","parameters":{ "type":"object","maximum":1.0}}]}"#;
-    let sent = parsed_response(spelled.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
+    let sent = parse_responses(spelled.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#""parameters":{ "type":"object","maximum":1.0,"properties":{}}"#), "{sent}");
 }
@@ -94,7 +94,7 @@ fn long_call_ids_are_replaced_by_their_hash() {
         {"type": "function_call_output", "call_id": long("1"), "output": null},
         {"type": "function_call_output", "call_id": "call_1", "output": {"a": 1}},
     ]);
-    let sent = of_responses(json!({"input": items})).unwrap().0["input"].take();
+    let sent = translate_responses(json!({"input": items})).unwrap().0["input"].take();
     let output = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
     assert_eq!(sent[0]["call_id"], ids[0], "both dialects have the same replacement");
     assert_eq!((&sent[1], &sent[2]), (&output(ids[0], ""), &output("call_1", r#"{"a":1}"#)));
@@ -146,7 +146,7 @@ fn chat_messages_accept_parts_of_both_dialects() {
 fn bodies_of_the_other_dialect_are_translated() {
     let tool =
         json!({"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": false});
-    let (sent, ignored) = of_chat(json!({
+    let (sent, ignored) = translate_chat(json!({
         "input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
         "tools": [tool, {"type": "web_search"}], "tool_choice": {"type": "function", "name": "f"},
         "reasoning": {"effort": "medium", "summary": "detailed", "exclude": false},
@@ -163,7 +163,7 @@ fn bodies_of_the_other_dialect_are_translated() {
     );
     assert_eq!(ignored, ["reasoning.exclude", "user"]);
 
-    let (sent, ignored) = of_responses(json!({"input": null, "messages": [{"role": "user", "content": "Hi"}],
+    let (sent, ignored) = translate_responses(json!({"input": null, "messages": [{"role": "user", "content": "Hi"}],
         "response_format": {"type": "json_object"}, "verbosity": "low", "reasoning_effort": "low",
         "include": ["web_search_call.action.sources"]}))
     .unwrap();
@@ -182,7 +182,7 @@ fn reasoning_without_encrypted_content_is_removed() {
     let kept = json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"});
     let input = json!([{"type": "reasoning", "id": "rs_1", "summary": []},
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": ""}, kept, call]);
-    let sent = of_responses(json!({"input": input})).unwrap().0["input"].take();
+    let sent = translate_responses(json!({"input": input})).unwrap().0["input"].take();
     assert_eq!(sent, json!([kept, call]));
     assert_eq!(messages(input), json!([kept, call]), "items among the messages of a chat");
 }
@@ -209,14 +209,14 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
     ]);
-    assert_eq!(of_responses(json!({"input": given})).unwrap().0["input"], expected);
+    assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
     // A chat's messages may include Responses items.
     let items = |list: &Value| Value::from(list.as_array().unwrap()[1..5].to_vec());
     assert_eq!(messages(items(&given)), items(&expected));
     let long = "c".repeat(65);
     let call =
         json!({"type": "function_call", "call_id": long, "name": "f", "arguments": "{}", "parsed_arguments": null});
-    let sent = of_responses(json!({"input": [call]})).unwrap().0["input"].take();
+    let sent = translate_responses(json!({"input": [call]})).unwrap().0["input"].take();
     assert!(sent[0].get("parsed_arguments").is_none() && sent[0]["call_id"] != json!(long), "{sent}");
 }
 
@@ -226,7 +226,7 @@ fn item_ids_that_the_backend_refuses_are_removed() {
     let message = |id: &str| json!({"type": "message", "role": "assistant", "id": id, "content": []});
     let item =
         |kind: &str, id: &str| json!({"type": kind, "id": id, "call_id": "c", "output": "", "encrypted_content": "e"});
-    for (given, is_sent) in [
+    for (given, keeps_id) in [
         (message("msg_1"), true),
         (message(&format!("msg_{}", "1".repeat(60))), true),
         (message(&format!("msg_{}", "1".repeat(61))), false),
@@ -244,8 +244,8 @@ fn item_ids_that_the_backend_refuses_are_removed() {
         // A web search call requires its id.
         (item("web_search_call", &long), true),
     ] {
-        let sent = of_responses(json!({"input": [given]})).unwrap().0["input"][0].take();
-        assert_eq!(sent.get("id").is_some(), is_sent, "{given}");
+        let sent = translate_responses(json!({"input": [given]})).unwrap().0["input"][0].take();
+        assert_eq!(sent.get("id").is_some(), keeps_id, "{given}");
     }
 }
 
@@ -274,7 +274,7 @@ fn arguments_and_outputs_of_any_json_type_become_strings() {
         assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!(r#"{"b":2}"#)));
         let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": given});
         let output = json!({"type": "function_call_output", "call_id": "c", "output": 3});
-        let items = of_responses(json!({"input": [call, output]})).unwrap().0["input"].take();
+        let items = translate_responses(json!({"input": [call, output]})).unwrap().0["input"].take();
         assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!("3")));
     }
     let call = json!({"id": "c", "type": "function", "function": {"name": "f"}});
@@ -294,7 +294,7 @@ fn responses_input_accepts_chat_parts() {
     ]});
     let of_assistant = json!({"id": "msg_1", "role": "assistant", "content": [{"type": "text", "text": "Ho"}]});
     let plain = json!({"role": "user", "content": [{"type": "input_text", "text": "text, image_url"}]});
-    let items = of_responses(json!({"input": [of_user, of_assistant, plain]})).unwrap().0["input"].take();
+    let items = translate_responses(json!({"input": [of_user, of_assistant, plain]})).unwrap().0["input"].take();
     assert_eq!(
         items[0]["content"],
         json!([
@@ -318,7 +318,7 @@ fn missing_types_names_and_contents_are_filled_in() {
     let schema = json!({"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": {}}}});
     let members = json!({"tools": [tool], "tool_choice": "any", "response_format": schema,
         "messages": [{"role": "user", "content": "Hi"}]});
-    let (sent, _) = of_chat(members).unwrap();
+    let (sent, _) = translate_chat(members).unwrap();
     assert_eq!((&sent["tools"][0]["type"], &sent["tool_choice"]), (&json!("function"), &json!("required")));
     assert_eq!(sent["text"]["format"]["name"], "response");
 }

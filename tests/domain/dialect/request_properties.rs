@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use goclaw::domain::dialect::{BackendRequest, InvalidRequest, NOTHING_RECALLED};
 
-use super::{parsed_chat, parsed_response};
+use super::{parse_chat, parse_responses};
 
 /// The top-level members that the backend accepts.
 const ACCEPTED: [&str; 14] = [
@@ -26,11 +26,11 @@ const ACCEPTED: [&str; 14] = [
 ];
 
 fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    parsed_response(body)?.into_backend("gpt-x", &NOTHING_RECALLED).map(|translated| translated.request)
+    parse_responses(body)?.into_backend("gpt-x", &NOTHING_RECALLED).map(|translated| translated.request)
 }
 
 fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    parsed_chat(body)?.into_backend("gpt-x", &NOTHING_RECALLED).map(|chat| chat.request)
+    parse_chat(body)?.into_backend("gpt-x", &NOTHING_RECALLED).map(|chat| chat.request)
 }
 
 /// Checks a translated request against the backend's rules.
@@ -104,7 +104,6 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-/// Generates valid members of both dialects.
 fn valid_members() -> impl Strategy<Value = Map<String, Value>> {
     let members = vec![
         ("stream", json!(true)),

@@ -15,11 +15,11 @@ fn response(events: &[Value]) -> Result<Option<Value>, ResponseFailure> {
     for data in before {
         assert_eq!(read(&mut reader, &event(data))?, None, "{data}");
     }
-    Ok(read(&mut reader, &event(last))?.map(bare))
+    Ok(read(&mut reader, &event(last))?.map(without_defaults))
 }
 
 /// Removes the members that the reader fills in, and checks their values.
-fn bare(mut response: Value) -> Value {
+fn without_defaults(mut response: Value) -> Value {
     let members = response.as_object_mut().unwrap();
     assert_eq!(members.remove("model"), Some(json!("openai/gpt-x")));
     for (name, default) in [
@@ -91,7 +91,7 @@ fn an_incomplete_response_is_returned() {
 fn the_type_is_in_the_data_or_else_in_the_event_name() {
     let read = |event: &str, data: &str| {
         let read = read(&mut reader(&json!({})), &SseEvent { event: event.into(), data: data.into() });
-        read.map(|whole| whole.map(bare))
+        read.map(|whole| whole.map(without_defaults))
     };
     assert_eq!(read("response.completed", r#"{"response": {"output": [1]}}"#), Ok(Some(json!({"output": [1]}))));
     assert_eq!(read("response.completed", r#"{"type": "response.unheard_of"}"#), Ok(None));

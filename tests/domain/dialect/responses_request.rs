@@ -1,15 +1,15 @@
-//! Tests of each rule by which Responses requests are translated for the backend.
+//! Tests of translating Responses requests for the backend.
 
 use goclaw::domain::dialect::{
     BackendRequest, InvalidRequest, Missing, NOTHING_RECALLED, Recalled, TOO_LARGE, request::REFUSED,
 };
 use serde_json::{Value, json};
 
-use super::parsed_response;
+use super::parse_responses;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
     let body = body.to_string();
-    let sent = parsed_response(body.as_bytes())?.into_backend("gpt-x", &NOTHING_RECALLED)?.request;
+    let sent = parse_responses(body.as_bytes())?.into_backend("gpt-x", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
@@ -174,7 +174,7 @@ fn item_references_are_resolved_or_reported_as_missing() {
     };
     let translated = |item: &Value, recalled: &Recalled| {
         let body = with(&json!({"input": [user, item]})).to_string();
-        let translated = parsed_response(body.as_bytes()).unwrap().into_backend("m", recalled).unwrap();
+        let translated = parse_responses(body.as_bytes()).unwrap().into_backend("m", recalled).unwrap();
         let sent: Value = serde_json::from_slice(&translated.request.body).unwrap();
         (sent["input"].clone(), translated.missing)
     };
@@ -204,7 +204,7 @@ fn recalled_items_come_before_the_requests_own_items() {
         "input": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Two"}],
     }));
     let body = body.to_string();
-    let request = parsed_response(body.as_bytes()).unwrap();
+    let request = parse_responses(body.as_bytes()).unwrap();
     assert_eq!(request.previous().unwrap().as_deref(), Some("resp_1"));
     let translated = request.into_backend("m", &recalled).unwrap();
     let sent: Value = serde_json::from_slice(&translated.request.body).unwrap();
@@ -238,8 +238,8 @@ fn errors_name_the_malformed_parameter() {
         let refused = refusal(&body);
         assert_eq!((refused.0, refused.1.as_deref()), (code, param), "{body}");
     }
-    assert_eq!(parsed_response(b"{\"model\": ").unwrap_err().code, "invalid_json");
-    assert_eq!(parsed_response(b"{\"model\": \"\xff\"}").unwrap_err().code, "invalid_json");
+    assert_eq!(parse_responses(b"{\"model\": ").unwrap_err().code, "invalid_json");
+    assert_eq!(parse_responses(b"{\"model\": \"\xff\"}").unwrap_err().code, "invalid_json");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
             TOO_LARGE,
         ),
     ] {
-        let error = parsed_response(body.as_bytes()).unwrap_err();
+        let error = parse_responses(body.as_bytes()).unwrap_err();
         assert_eq!((error.code, error.param, error.message.as_str()), (code, None, message));
     }
 }
@@ -274,7 +274,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
 #[test]
 fn numbers_and_escapes_keep_their_spelling() {
     let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;
-    let sent = parsed_response(body).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
+    let sent = parse_responses(body).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#"{"a": 1.0, "b": 123456789012345678901234567890}"#), "{sent}");
     assert!(sent.contains(r#""\ud83d\ude00 \u0061""#), "{sent}");

@@ -1,4 +1,4 @@
-//! Tests of legacy completions, embeddings and images in cases that the tests of a whole gateway do not reach.
+//! Tests of rare cases of legacy completions, embeddings, images and reasoning summaries.
 
 use goclaw::domain::{
     dialect::{
@@ -9,7 +9,7 @@ use goclaw::domain::{
 };
 use serde_json::{Value, json};
 
-use super::{event, parsed_chat, parsed_response};
+use super::{event, parse_chat, parse_responses};
 
 fn chunk(delta: &Value, reason: &Value) -> Value {
     json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m",
@@ -40,7 +40,7 @@ fn chunks_without_text_are_dropped() {
 }
 
 /// Translates an image request. Returns the body, the ignored parameters and the reader of the response.
-fn image(members: &Value) -> (Value, Vec<String>, ImageReader) {
+fn translate_image(members: &Value) -> (Value, Vec<String>, ImageReader) {
     let mut body = json!({"prompt": "A \u{e9} lighthouse"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let body = body.to_string();
@@ -51,8 +51,9 @@ fn image(members: &Value) -> (Value, Vec<String>, ImageReader) {
 
 #[test]
 fn an_image_request_forces_one_call_of_the_image_tool() {
-    let (sent, ignored, _) =
-        image(&json!({"model": "gpt-image-1", "quality": "standard", "style": "vivid", "background": "opaque"}));
+    let (sent, ignored, _) = translate_image(
+        &json!({"model": "gpt-image-1", "quality": "standard", "style": "vivid", "background": "opaque"}),
+    );
     let instructions = sent["instructions"].clone();
     assert!(instructions.is_string());
     let expected = json!({
@@ -69,11 +70,11 @@ fn an_image_request_forces_one_call_of_the_image_tool() {
 
 #[test]
 fn image_models_have_a_default_and_are_known_by_their_names() {
-    let named = |body: &str| image_model_of(body.as_bytes()).map(|model| model.as_str().to_owned());
-    assert_eq!(named("{}").unwrap(), "gpt-image-1");
-    assert_eq!(named(r#"{"model": null}"#).unwrap(), "gpt-image-1");
-    assert_eq!(named(r#"{"model": "x"}"#).unwrap(), "x");
-    assert!(named(r#"{"model": 1}"#).is_err() && named("[").is_err() && named("[]").is_err());
+    let name_of = |body: &str| image_model_of(body.as_bytes()).map(|model| model.as_str().to_owned());
+    assert_eq!(name_of("{}").unwrap(), "gpt-image-1");
+    assert_eq!(name_of(r#"{"model": null}"#).unwrap(), "gpt-image-1");
+    assert_eq!(name_of(r#"{"model": "x"}"#).unwrap(), "x");
+    assert!(name_of(r#"{"model": 1}"#).is_err() && name_of("[").is_err() && name_of("[]").is_err());
     assert!(["gpt-image-1-mini", "dall-e-2", "chatgpt-image-latest"].into_iter().all(is_image_model));
     assert!(!is_image_model("gpt-5.5"));
 }
@@ -84,7 +85,7 @@ fn the_first_image_of_a_response_is_returned() {
     let done = |item: Value| event(&json!({"type": "response.output_item.done", "item": item}));
     let ended =
         |output: Value| event(&json!({"type": "response.completed", "response": {"created_at": 7, "output": output}}));
-    let (_, _, mut reader) = image(&json!({}));
+    let (_, _, mut reader) = translate_image(&json!({}));
     for item in
         [json!({"type": "reasoning"}), json!({"type": "image_generation_call", "result": null}), call("AA"), call("BB")]
     {
@@ -93,18 +94,18 @@ fn the_first_image_of_a_response_is_returned() {
     let whole = json!({"created": 7, "data": [{"b64_json": "AA"}], "output_format": "webp"});
     assert_eq!(reader.on_event(&ended(json!([]))).unwrap(), Some(whole));
 
-    let (_, _, mut reader) = image(&json!({"response_format": "url"}));
+    let (_, _, mut reader) = translate_image(&json!({"response_format": "url"}));
     let whole = reader.on_event(&ended(json!([call("CC")]))).unwrap().unwrap();
     assert_eq!(whole["data"], json!([{"url": "data:image/webp;base64,CC"}]), "only the last event has the image");
 
-    let (_, _, mut reader) = image(&json!({}));
+    let (_, _, mut reader) = translate_image(&json!({}));
     let message = json!({"type": "message", "content": [{"type": "output_text", "text": "I would rather not."}]});
     reader.on_event(&done(message)).unwrap();
     let failure = reader.on_event(&ended(json!([]))).unwrap_err();
     assert_eq!((failure.kind, failure.code.as_str()), (RefusalKind::BadRequest, "no_image_generated"));
     assert!(failure.message.ends_with("I would rather not."), "{}", failure.message);
     let failed = event(&json!({"type": "response.failed", "response": {"error": {"code": "slow_down"}}}));
-    assert_eq!(image(&json!({})).2.on_event(&failed).unwrap_err().kind, RefusalKind::Overloaded);
+    assert_eq!(translate_image(&json!({})).2.on_event(&failed).unwrap_err().kind, RefusalKind::Overloaded);
 }
 
 #[test]
@@ -139,11 +140,10 @@ fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let body = body.to_string();
         let model = BackendModel { name: "m".to_owned(), summarizes_reasoning, ..BackendModel::default() };
-        let sent =
-            parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING_RECALLED).unwrap().request;
+        let sent = parse_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!(sent["reasoning"], expected, "{members}");
-        let sent = parsed_response(body.as_bytes()).unwrap().into_backend(model, &NOTHING_RECALLED).unwrap().request;
+        let sent = parse_responses(body.as_bytes()).unwrap().into_backend(model, &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         let is_requested = members["reasoning"].get("summary").is_some();
         assert_eq!(sent["reasoning"].get("summary").is_some(), is_requested, "Responses requests have no default");

@@ -1,4 +1,4 @@
-//! Tests of decoding server-sent events: examples of the HTML standard, and properties over all splits of the bytes.
+//! Tests of decoding server-sent events: examples of the HTML standard, and properties over random splits.
 
 use std::collections::VecDeque;
 
@@ -103,7 +103,7 @@ fn invalid_utf8_is_replaced() {
 #[test]
 fn events_and_lines_have_at_most_16_mib() {
     const LIMIT: usize = 16 * 1024 * 1024;
-    let line = [b"data:", vec![b'x'; LIMIT - 5].as_slice()].concat();
+    let line = [b"data:", vec![b'x'; LIMIT - b"data:".len()].as_slice()].concat();
     let mut decoder = SseDecoder::new();
     assert_eq!(push(&mut decoder, &line), Ok(vec![]));
     assert_eq!(push(&mut decoder, b"\n\n").unwrap().len(), 1);
@@ -122,7 +122,6 @@ fn events_and_lines_have_at_most_16_mib() {
     }
 }
 
-/// Generates streams with all elements of the syntax.
 fn streams() -> impl Strategy<Value = Vec<u8>> {
     const WORDS: &[&str] = &[
         "data",

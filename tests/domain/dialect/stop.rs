@@ -4,13 +4,13 @@ use goclaw::domain::dialect::{ChatOptions, ChatStream, CompletionReader, NOTHING
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{event, parsed_chat};
+use super::{event, parse_chat};
 
 fn options_with(stop: &Value) -> ChatOptions {
     let body = json!({"model": "openai/gpt-x", "messages": [{"role": "user", "content": "Hi"}], "stop": stop});
     let body = body.to_string();
     let TranslatedChat { request, options, .. } =
-        parsed_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap();
+        parse_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap();
     assert!(request.ignored.is_empty() && !String::from_utf8_lossy(&request.body).contains("stop"));
     options
 }
@@ -82,7 +82,7 @@ fn stop_sequences_cut_collected_texts_but_no_tool_calls() {
 fn too_many_and_too_long_sequences_are_refused() {
     for stop in [json!(vec!["x"; 17]), json!(["x".repeat(1025)])] {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": stop}).to_string();
-        let error = parsed_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap_err();
+        let error = parse_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap_err();
         assert_eq!((error.code, error.param.as_deref()), ("unsupported_value", Some("stop")));
     }
 }

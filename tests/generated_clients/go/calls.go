@@ -23,8 +23,8 @@ var (
 	calls int
 )
 
-// counted counts a response of the expected type and returns its data.
-func counted[T any](name string, data *T, body []byte) *T {
+// count counts a response of the expected type and returns its data.
+func count[T any](name string, data *T, body []byte) *T {
 	if data == nil {
 		log.Fatalf("%s: %s", name, body)
 	}
@@ -58,29 +58,29 @@ func main() {
 	gateway := client(os.Getenv("GOCLAW_TOKEN"))
 
 	status := must(gateway.GetAuthStatusWithResponse(ctx, account))
-	check("state", counted("status", status.JSON200, status.Body).State, "absent")
+	check("state", count("status", status.JSON200, status.Body).State, "absent")
 
 	start := must(gateway.StartLoginWithBodyWithResponse(ctx, account, jsonBody, nil))
-	started := counted("start without a body", start.JSON200, start.Body)
+	started := count("start without a body", start.JSON200, start.Body)
 	check("status", started.Status, "pending")
 	start = must(gateway.StartLoginWithBodyWithResponse(ctx, account, jsonBody, strings.NewReader("null")))
-	again := counted("start with null", start.JSON200, start.Body)
+	again := count("start with null", start.JSON200, start.Body)
 	check("login_id", *again.LoginId, *started.LoginId)
-	// The simulated provider approves without asking.
+	// The simulated provider approves without asking, as its user person1@example.com.
 	approval := must(http.DefaultTransport.RoundTrip(must(http.NewRequest("GET", *started.AuthUrl, nil))))
 	redirect := api.CompleteLoginRequest{RedirectUrl: approval.Header.Get("Location")}
 	complete := must(gateway.CompleteLoginWithResponse(ctx, account, redirect))
-	check("authenticated", counted("complete the login", complete.JSON200, complete.Body).Authenticated, true)
+	check("authenticated", count("complete the login", complete.JSON200, complete.Body).Authenticated, true)
 
 	status = must(gateway.GetAuthStatusWithResponse(ctx, account))
-	active := counted("status", status.JSON200, status.Body)
+	active := count("status", status.JSON200, status.Body)
 	check("authenticated", active.Authenticated, true)
 	check("email", *active.Account.Email, "person1@example.com")
 
 	create := must(gateway.CreateTokenWithResponse(ctx, api.CreateTokenRequest{Name: "generated client"}))
-	created := counted("create a token", create.JSON200, create.Body)
+	created := count("create a token", create.JSON200, create.Body)
 	list := must(gateway.ListTokensWithResponse(ctx, &api.ListTokensParams{}))
-	check("id", counted("list tokens", list.JSON200, list.Body).Tokens[0].Id, created.Id)
+	check("id", count("list tokens", list.JSON200, list.Body).Tokens[0].Id, created.Id)
 
 	response := must(client(created.Token).CreateResponseWithResponse(ctx, api.CreateResponseRequest{
 		Model: "openai-codex/gpt-5.5",
@@ -90,7 +90,7 @@ func main() {
 			"tools":        []any{map[string]any{"type": "function", "name": "look_up", "parameters": map[string]any{"type": "object"}}},
 		},
 	}))
-	answer := *counted("responses", response.JSON200, response.Body)
+	answer := *count("responses", response.JSON200, response.Body)
 	check("status", answer["status"], "completed")
 	called := ""
 	for _, item := range answer["output"].([]any) {
@@ -101,10 +101,10 @@ func main() {
 	check("the called function", called, "look_up")
 
 	revoke := must(gateway.RevokeTokenWithResponse(ctx, created.Id))
-	check("status", counted("revoke a token", revoke.JSON200, revoke.Body).Status, "revoked")
+	check("status", count("revoke a token", revoke.JSON200, revoke.Body).Status, "revoked")
 
 	revoke = must(gateway.RevokeTokenWithResponse(ctx, created.Id))
-	check("code", counted("revoke it again", revoke.ApplicationproblemJSON404, revoke.Body).Code, "unknown_token")
+	check("code", count("revoke it again", revoke.ApplicationproblemJSON404, revoke.Body).Code, "unknown_token")
 
 	fmt.Println(calls)
 }

@@ -25,7 +25,7 @@ public final class Calls {
     private static int calls;
 
     /** Counts a call and returns its data. A failed call throws first. */
-    private static <T> T counted(T data) {
+    private static <T> T count(T data) {
         calls += 1;
         return data;
     }
@@ -48,25 +48,25 @@ public final class Calls {
         var auth = new AuthApi(gateway);
         var tokens = new TokensApi(gateway);
 
-        check("state", counted(auth.getAuthStatus(ACCOUNT)).getState(), AccountState.ABSENT);
+        check("state", count(auth.getAuthStatus(ACCOUNT)).getState(), AccountState.ABSENT);
 
         // Without a request object, this client sends `null`.
-        var started = counted(auth.startLogin(ACCOUNT, null));
+        var started = count(auth.startLogin(ACCOUNT, null));
         check("status", started.getStatus().getValue(), "pending");
-        var again = counted(auth.startLogin(ACCOUNT, new StartLoginRequest()));
+        var again = count(auth.startLogin(ACCOUNT, new StartLoginRequest()));
         check("login_id", again.getLoginId(), started.getLoginId());
-        // The simulated provider approves without asking.
+        // The simulated provider approves without asking, as its user person1@example.com.
         var page = HttpRequest.newBuilder(URI.create(started.getAuthUrl())).build();
         var approval = HttpClient.newHttpClient().send(page, BodyHandlers.discarding());
         var redirect = new CompleteLoginRequest().redirectUrl(approval.headers().firstValue("location").orElseThrow());
-        check("authenticated", counted(auth.completeLogin(ACCOUNT, redirect)).getAuthenticated(), true);
+        check("authenticated", count(auth.completeLogin(ACCOUNT, redirect)).getAuthenticated(), true);
 
-        var active = counted(auth.getAuthStatus(ACCOUNT));
+        var active = count(auth.getAuthStatus(ACCOUNT));
         check("authenticated", active.getAuthenticated(), true);
         check("email", active.getAccount().getEmail(), "person1@example.com");
 
-        var created = counted(tokens.createToken(new CreateTokenRequest().name("generated client")));
-        var list = counted(tokens.listTokens(null, null));
+        var created = count(tokens.createToken(new CreateTokenRequest().name("generated client")));
+        var list = count(tokens.listTokens(null, null));
         check("id", list.getTokens().get(0).getId(), created.getId());
 
         var question = new CreateResponseRequest()
@@ -75,19 +75,19 @@ public final class Calls {
             .putAdditionalProperty("instructions", "Answer in one word.")
             .putAdditionalProperty("tools", List.of(
                 Map.of("type", "function", "name", "look_up", "parameters", Map.of("type", "object"))));
-        var response = counted(new ModelsApi(client(created.getToken())).createResponse(question));
+        var response = count(new ModelsApi(client(created.getToken())).createResponse(question));
         check("status", response.get("status"), "completed");
         var called = ((List<?>) response.get("output")).stream().map(item -> (Map<?, ?>) item)
             .filter(item -> "function_call".equals(item.get("type"))).findFirst().orElseThrow();
         check("name", called.get("name"), "look_up");
 
-        check("status", counted(tokens.revokeToken(created.getId())).getStatus().getValue(), "revoked");
+        check("status", count(tokens.revokeToken(created.getId())).getStatus().getValue(), "revoked");
 
         try {
             tokens.revokeToken(created.getId());
             throw new AssertionError("a token was revoked twice");
         } catch (ApiException refused) {
-            check("code", counted(refused).getCode(), 404);
+            check("code", count(refused).getCode(), 404);
         }
 
         System.out.println(calls);

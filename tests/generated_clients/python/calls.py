@@ -29,7 +29,7 @@ URL = os.environ["GOCLAW_URL"]
 calls = 0
 
 
-def counted(response: object, expected: type[T]) -> T:
+def count(response: object, expected: type[T]) -> T:
     """Counts a response and returns it. It must have the expected type."""
     global calls
     assert isinstance(response, expected), response
@@ -43,24 +43,24 @@ def client(token: str) -> AuthenticatedClient:
 
 gateway = client(os.environ["GOCLAW_TOKEN"])
 
-status = counted(get_auth_status.sync("openai-codex", client=gateway), AuthStatus)
+status = count(get_auth_status.sync("openai-codex", client=gateway), AuthStatus)
 assert status.state == "absent", status
 
-started = counted(start_login.sync("openai-codex", client=gateway), LoginStarted)
+started = count(start_login.sync("openai-codex", client=gateway), LoginStarted)
 assert started.status == "pending", started
-# The simulated provider approves without asking.
+# The simulated provider approves without asking, as its user person1@example.com.
 assert isinstance(started.auth_url, str)
 redirect = CompleteLoginRequest(httpx.get(started.auth_url).headers["location"])
 connected = complete_login.sync("openai-codex", client=gateway, body=redirect)
-assert counted(connected, AccountConnected).authenticated, connected
+assert count(connected, AccountConnected).authenticated, connected
 
-status = counted(get_auth_status.sync("openai-codex", client=gateway), AuthStatus)
+status = count(get_auth_status.sync("openai-codex", client=gateway), AuthStatus)
 assert status.authenticated and status.account, status
 assert status.account.email == "person1@example.com", status
 
 request = CreateTokenRequest(name="generated client")
-created = counted(create_token.sync(client=gateway, body=request), TokenCreated)
-tokens = counted(list_tokens.sync(client=gateway), TokenList).tokens
+created = count(create_token.sync(client=gateway, body=request), TokenCreated)
+tokens = count(list_tokens.sync(client=gateway), TokenList).tokens
 assert [token.id for token in tokens] == [created.id], tokens
 
 question = CreateResponseRequest(
@@ -75,10 +75,10 @@ assert response.additional_properties["status"] == "completed", response
 called = [item["name"] for item in response.additional_properties["output"] if item["type"] == "function_call"]
 assert called == ["look_up"], response
 
-revoked = counted(revoke_token.sync(created.id, client=gateway), TokenRevoked)
+revoked = count(revoke_token.sync(created.id, client=gateway), TokenRevoked)
 assert revoked.status == "revoked", revoked
 
-problem = counted(revoke_token.sync(created.id, client=gateway), Problem)
+problem = count(revoke_token.sync(created.id, client=gateway), Problem)
 assert problem.code == "unknown_token", problem
 
 print(calls)

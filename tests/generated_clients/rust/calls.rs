@@ -29,7 +29,7 @@ const ACCOUNT: &str = "openai-codex";
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// Counts a call and returns its data. A failed call is an error.
-async fn counted<T, E>(call: impl Future<Output = Result<ResponseValue<T>, E>>) -> Result<T, E> {
+async fn count<T, E>(call: impl Future<Output = Result<ResponseValue<T>, E>>) -> Result<T, E> {
     let data = call.await?.into_inner();
     CALLS.fetch_add(1, Relaxed);
     Ok(data)
@@ -39,27 +39,27 @@ async fn counted<T, E>(call: impl Future<Output = Result<ResponseValue<T>, E>>) 
 async fn main() -> Result<(), Box<dyn Error>> {
     let gateway = client(&env::var("GOCLAW_TOKEN")?)?;
 
-    let absent = counted(gateway.get_auth_status(&ACCOUNT.parse()?)).await?;
+    let absent = count(gateway.get_auth_status(&ACCOUNT.parse()?)).await?;
     assert_eq!(absent.state, types::AccountState::Absent);
 
     // The generated function requires a body.
-    let started = counted(gateway.start_login(&ACCOUNT.parse()?, &types::StartLoginRequest::default())).await?;
+    let started = count(gateway.start_login(&ACCOUNT.parse()?, &types::StartLoginRequest::default())).await?;
     assert_eq!(started.status, types::LoginStartStatus::Pending);
-    // The simulated provider approves without asking.
+    // The simulated provider approves without asking, as its user person1@example.com.
     let browser = reqwest::Client::builder().redirect(Policy::none()).build()?;
     let approval = browser.get(started.auth_url.as_deref().ok_or("no auth_url")?).send().await?;
     let redirect_url = approval.headers()[LOCATION].to_str()?.parse()?;
     let connected =
-        counted(gateway.complete_login(&ACCOUNT.parse()?, &types::CompleteLoginRequest { redirect_url })).await?;
+        count(gateway.complete_login(&ACCOUNT.parse()?, &types::CompleteLoginRequest { redirect_url })).await?;
     assert!(connected.authenticated);
 
-    let active = counted(gateway.get_auth_status(&ACCOUNT.parse()?)).await?;
+    let active = count(gateway.get_auth_status(&ACCOUNT.parse()?)).await?;
     assert!(active.authenticated);
     assert_eq!(active.account.and_then(|account| account.email).as_deref(), Some("person1@example.com"));
 
     let request = types::CreateTokenRequest { name: "generated client".parse()?, scope: None, expires_in: None };
-    let created = counted(gateway.create_token(&request)).await?;
-    let list = counted(gateway.list_tokens(None, None)).await?;
+    let created = count(gateway.create_token(&request)).await?;
+    let list = count(gateway.list_tokens(None, None)).await?;
     assert_eq!(list.tokens[0].id, created.id);
 
     let mut extra = serde_json::Map::new();
@@ -72,13 +72,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stream: None,
         extra,
     };
-    let response = counted(client(&created.token)?.create_response(&question)).await?;
+    let response = count(client(&created.token)?.create_response(&question)).await?;
     assert_eq!(response["status"], "completed");
     let output = response["output"].as_array().expect("a list of items");
     let called = output.iter().find(|item| item["type"] == "function_call").expect("a call");
     assert_eq!(called["name"], "look_up");
 
-    let revoked = counted(gateway.revoke_token(&created.id)).await?;
+    let revoked = count(gateway.revoke_token(&created.id)).await?;
     assert_eq!(revoked.status, types::TokenRevocationStatus::Revoked);
 
     let refused = gateway.revoke_token(&created.id).await.err().ok_or("a token was revoked twice")?;

@@ -9,6 +9,9 @@ use goclaw::{
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
 
+/// The sweeps, one a minute, until a revocation is retried after five minutes.
+const SWEEPS_UNTIL_RETRY: usize = 6;
+
 async fn log_out(gateway: &TestGateway, account: &str) -> (bool, Revocation) {
     let out = gateway.app.accounts.logout(name(account)).await.expect("the logout succeeds");
     (out.removed, out.revocation)
@@ -47,7 +50,7 @@ async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
     }
     assert_eq!(gateway.provider.revocation_requests(), 2, "one retry after five minutes");
     gateway.provider.fail_revocations(false);
-    for _ in 0..6 {
+    for _ in 0..SWEEPS_UNTIL_RETRY {
         advance_to_next_sweep(&gateway).await;
     }
     assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
@@ -75,7 +78,7 @@ async fn a_revocation_that_would_end_a_newer_login_waits() {
     log_out(&gateway, OPENAI).await;
     gateway.connect().await;
     gateway.provider.fail_revocations(false);
-    for _ in 0..6 {
+    for _ in 0..SWEEPS_UNTIL_RETRY {
         advance_to_next_sweep(&gateway).await;
     }
     assert_eq!((gateway.provider.revoked(), gateway.store.revocations()), (Vec::<String>::new(), 1));
@@ -83,12 +86,12 @@ async fn a_revocation_that_would_end_a_newer_login_waits() {
 
 #[tokio::test]
 async fn a_logout_does_not_end_another_account_with_the_same_grant() {
-    for (scope, user, expected) in [
+    for (setting, user, expected) in [
         ("grant", "user-1", (Revocation::Waiting, 0)),
         ("grant", "user-2", (Revocation::Revoked, 1)),
         ("family", "user-1", (Revocation::Revoked, 1)),
     ] {
-        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
+        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", setting)]).await;
         gateway.provider.sign_in_as("user-1", "blue");
         gateway.connect().await;
         gateway.provider.sign_in_as(user, "green");
@@ -98,13 +101,13 @@ async fn a_logout_does_not_end_another_account_with_the_same_grant() {
         assert_eq!(
             (removed, revocation, gateway.provider.revoked().len()),
             (true, expected.0, expected.1),
-            "{scope}, {user}"
+            "{setting}, {user}"
         );
-        assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Revoked), "{scope}, {user}");
-        for _ in 0..6 {
+        assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Revoked), "{setting}, {user}");
+        for _ in 0..SWEEPS_UNTIL_RETRY {
             advance_to_next_sweep(&gateway).await;
         }
-        assert_eq!((gateway.provider.revoked().len(), gateway.store.revocations()), (2, 0), "{scope}, {user}");
+        assert_eq!((gateway.provider.revoked().len(), gateway.store.revocations()), (2, 0), "{setting}, {user}");
     }
 }
 
@@ -122,13 +125,13 @@ async fn a_revocation_waits_for_a_code_exchange_of_an_unknown_user() {
 
 #[tokio::test]
 async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_the_revocation() {
-    for (scope, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
-        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
+    for (setting, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
+        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", setting)]).await;
         gateway.connect().await;
         gateway.connect().await;
         settle().await;
-        assert_eq!(gateway.provider.revoked(), revoked, "{scope}");
-        assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").1.as_deref(), Some("refresh-2"), "{scope}");
+        assert_eq!(gateway.provider.revoked(), revoked, "{setting}");
+        assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").1.as_deref(), Some("refresh-2"), "{setting}");
     }
 }
 

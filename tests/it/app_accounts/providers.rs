@@ -25,7 +25,7 @@ fn rename(display_name: &str) -> ProfileChange {
 }
 
 /// Connects a DashScope account.
-async fn add(gateway: &TestGateway, account: &str) {
+async fn add_dashscope(gateway: &TestGateway, account: &str) {
     let pasted = PastedSecret {
         secret: Secret::ApiKey("sk-1".into()),
         display_name: None,
@@ -47,7 +47,7 @@ async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
     assert_eq!(states(&gateway).await, [absent("dashscope"), absent(OPENAI), absent("suno")]);
 
     gateway.connect().await;
-    add(&gateway, "a-studio").await;
+    add_dashscope(&gateway, "a-studio").await;
     let expected = [absent("dashscope"), (OPENAI.to_owned(), ACTIVE), absent("suno"), ("a-studio".to_owned(), ACTIVE)];
     assert_eq!(states(&gateway).await, expected);
     let views = gateway.app.accounts.list().await.expect("a list");
@@ -96,12 +96,12 @@ async fn a_display_name_is_listed_and_survives_the_next_login() {
 #[tokio::test]
 async fn an_account_that_is_not_connected_cannot_be_changed() {
     let gateway = TestGateway::open().await;
-    let refused = async |account: &str| gateway.app.accounts.update(name(account), rename("x")).await.unwrap_err();
-    assert!(matches!(refused("openai").await, AppError::NotConnected(account) if account.as_str() == OPENAI));
-    assert!(matches!(refused("xyz").await, AppError::UnknownProvider(_)));
+    let error_of = async |account: &str| gateway.app.accounts.update(name(account), rename("x")).await.unwrap_err();
+    assert!(matches!(error_of("openai").await, AppError::NotConnected(account) if account.as_str() == OPENAI));
+    assert!(matches!(error_of("xyz").await, AppError::UnknownProvider(_)));
     gateway.connect().await;
     gateway.store.fail_all();
-    assert!(matches!(refused(OPENAI).await, AppError::Store(_)));
+    assert!(matches!(error_of(OPENAI).await, AppError::Store(_)));
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn an_account_disabled_by_configuration_cannot_be_enabled() {
     .await;
     // The account was connected before the configuration disabled it.
     let before = TestGateway::open().await;
-    add(&before, "studio").await;
+    add_dashscope(&before, "studio").await;
     let stored = before.store.contents().0.remove(0);
     gateway.store.put(stored);
 

@@ -7,7 +7,7 @@ use goclaw::{
     domain::{
         credential::AccountState,
         provider::{AuthMethod, ProviderType},
-        secret::InvalidSecret,
+        secret::{InvalidSecret, MAX_PASTED_SECRET_BYTES},
         token_response::AlreadyExpired,
     },
 };
@@ -94,7 +94,6 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
     assert_eq!((connected.id, account.api_base.as_str()), (account.id, "https://dashscope.aliyuncs.com"));
     assert_eq!(gateway.account("dashscope").await, None);
 
-    // The type of an account cannot change.
     register(&gateway, "studio", api_key("sk-2")).await.expect("the account connects");
     let other = PastedSecret { provider_type: Some(ProviderType::Suno), ..session("token") };
     let conflict = register(&gateway, "studio", other).await;
@@ -107,23 +106,23 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
 #[tokio::test]
 async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
     let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
-    let refused = async |account: &str, pasted| register(&gateway, account, pasted).await.map(drop).unwrap_err();
-    let refused_as = async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type))
-    {
-        Ok((_, provider_type)) => refused(account, PastedSecret { provider_type, ..pasted }).await,
-        Err(error) => error,
-    };
+    let error_of = async |account: &str, pasted| register(&gateway, account, pasted).await.map(drop).unwrap_err();
+    let error_of_new =
+        async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type)) {
+            Ok((_, provider_type)) => error_of(account, PastedSecret { provider_type, ..pasted }).await,
+            Err(error) => error,
+        };
 
     let expired = jwt(&json!({"exp": NOW.unix_seconds()}));
-    assert!(matches!(refused("suno", session(&expired)).await, AppError::ExpiredSecret(AlreadyExpired)));
+    assert!(matches!(error_of("suno", session(&expired)).await, AppError::ExpiredSecret(AlreadyExpired)));
     for (error, text) in [
         (InvalidSecret::Empty, " \n".to_owned()),
         (InvalidSecret::NotHeaderSafe, "two words".to_owned()),
         (InvalidSecret::NotHeaderSafe, "a\r\nHost: evil.example".to_owned()),
-        (InvalidSecret::TooLong, "k".repeat(16 * 1024 + 1)),
+        (InvalidSecret::TooLong, "k".repeat(MAX_PASTED_SECRET_BYTES + 1)),
     ] {
         assert!(
-            matches!(refused("suno", session(&text)).await, AppError::InvalidSecret(why) if why == error),
+            matches!(error_of("suno", session(&text)).await, AppError::InvalidSecret(why) if why == error),
             "{error}"
         );
     }
@@ -132,14 +131,14 @@ async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
         ("openai", api_key("sk-1"), AuthMethod::OAuth),
         (OPENAI, session("token"), AuthMethod::OAuth),
     ] {
-        let error = refused(account, pasted).await;
+        let error = error_of(account, pasted).await;
         assert!(matches!(error, AppError::AuthMethodMismatch { method: known, .. } if known == method), "{error}");
     }
-    assert!(matches!(refused("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
-    assert!(matches!(refused("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
-    assert!(matches!(refused_as("studio", "xyz", api_key("sk-1")).await, AppError::UnknownProviderType(_)));
-    assert!(matches!(refused_as("Studio!", "suno", session("token")).await, AppError::InvalidAccountName(_)));
-    assert!(matches!(refused_as("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
+    assert!(matches!(error_of("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
+    assert!(matches!(error_of("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
+    assert!(matches!(error_of_new("studio", "xyz", api_key("sk-1")).await, AppError::UnknownProviderType(_)));
+    assert!(matches!(error_of_new("Studio!", "suno", session("token")).await, AppError::InvalidAccountName(_)));
+    assert!(matches!(error_of_new("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
 
     assert_eq!(gateway.store.contents(), (vec![], vec![]));
     assert!(gateway.app.tokens.registry().get(&name("suno")).is_none());

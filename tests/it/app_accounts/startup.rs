@@ -9,6 +9,9 @@ use goclaw::{
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle};
 
+/// Longer than a login waits for its callback.
+const AFTER_EXPIRY: Duration = Duration::from_secs(400);
+
 #[tokio::test]
 async fn a_restart_registers_the_stored_accounts() {
     let mut gateway = TestGateway::open().await;
@@ -50,7 +53,7 @@ async fn a_start_expires_overdue_logins() {
     let mut gateway = TestGateway::open().await;
     gateway.start_login(alice()).await;
     gateway.app.shut_down().await;
-    gateway.clock.advance(Duration::from_secs(1000));
+    gateway.clock.advance(AFTER_EXPIRY);
     gateway.restart().await;
     let last = gateway.status(&alice()).await.last_login.expect("an end");
     assert_eq!((last.end.outcome, gateway.store.contents().1.len()), (LoginOutcome::Expired, 1));
@@ -76,7 +79,7 @@ async fn the_sweeper_survives_a_store_outage() {
     let gateway = TestGateway::open().await;
     gateway.start_login(alice()).await;
     gateway.store.fail_all();
-    gateway.clock.advance(Duration::from_secs(400));
+    gateway.clock.advance(AFTER_EXPIRY);
     settle().await;
     gateway.store.repair();
     gateway.clock.advance(Duration::from_secs(60));

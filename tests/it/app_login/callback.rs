@@ -64,8 +64,8 @@ async fn a_wrong_state_never_ends_a_login() {
     let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     let right = query_of(&approved).rsplit_once("state=").expect("a state").1;
-    let swapped: String = right.chars().rev().collect();
-    for wrong in ["guess", &right[1..], &right[..right.len() - 1], &swapped, &right.to_ascii_uppercase()] {
+    let reversed: String = right.chars().rev().collect();
+    for wrong in ["guess", &right[1..], &right[..right.len() - 1], &reversed, &right.to_ascii_uppercase()] {
         for verdict in ["code=ac_1", "error=access_denied", "error=server_error", "x=y"] {
             for _ in 0..10 {
                 let page = gateway.listener.browser_returns(&format!("{verdict}&state={wrong}"));

@@ -133,7 +133,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
     let before = gateway.account("work").await;
 
     let shown = gateway.approve(&login).shown().await;
-    assert_eq!(shown, CallbackReply::Unavailable, "the login has ended");
+    assert_eq!(shown, CallbackReply::Unavailable, "a type conflict has no page of its own");
     assert_eq!(gateway.account("work").await, before);
     let status = gateway.app.accounts.status(&name("work"), &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").end.outcome, LoginOutcome::NotSaved);

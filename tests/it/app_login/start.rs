@@ -168,24 +168,27 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
 #[tokio::test]
 async fn a_rejected_start_names_the_reason() {
     let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
-    let refused = async |text: &str, provider_type| {
+    let error_of = async |text: &str, provider_type| {
         start(&gateway, text, provider_type, StartOptions::default()).await.map(drop).unwrap_err()
     };
-    assert!(matches!(refused("xyz", None).await, AppError::UnknownProvider(name) if name == "xyz"));
-    assert!(matches!(refused("X Y Z", None).await, AppError::UnknownProvider(_)));
-    assert!(matches!(refused("X Y Z", Some(OPENAI)).await, AppError::InvalidAccountName(_)));
-    assert!(matches!(refused("work", Some("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
-    assert!(matches!(refused("suno", Some(OPENAI)).await, AppError::TypeConflict { existing: ProviderType::Suno, .. }));
+    assert!(matches!(error_of("xyz", None).await, AppError::UnknownProvider(name) if name == "xyz"));
+    assert!(matches!(error_of("X Y Z", None).await, AppError::UnknownProvider(_)));
+    assert!(matches!(error_of("X Y Z", Some(OPENAI)).await, AppError::InvalidAccountName(_)));
+    assert!(matches!(error_of("work", Some("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
     assert!(matches!(
-        refused("suno", None).await,
+        error_of("suno", Some(OPENAI)).await,
+        AppError::TypeConflict { existing: ProviderType::Suno, .. }
+    ));
+    assert!(matches!(
+        error_of("suno", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::SessionToken, .. }
     ));
     // DashScope has OAuth only with configured endpoints.
     assert!(matches!(
-        refused("dashscope", None).await,
+        error_of("dashscope", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::ApiKey, .. }
     ));
-    assert!(matches!(refused("openai", None).await, AppError::DisabledByConfiguration(_)));
+    assert!(matches!(error_of("openai", None).await, AppError::DisabledByConfiguration(_)));
     assert!(!gateway.listener.is_open());
     assert_eq!(gateway.store.contents(), (vec![], vec![]));
 }

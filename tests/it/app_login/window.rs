@@ -1,4 +1,4 @@
-//! Tests of the callback window, which is open from the first pending login until the last outcome page is fetched.
+//! Tests of when the callback window opens, and when it closes after a callback, a cancel, a logout or an expiry.
 
 use std::time::Duration;
 

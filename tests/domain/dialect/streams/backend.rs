@@ -1,4 +1,4 @@
-//! Generates responses, and their event streams in all variants that the backend sends.
+//! Generates responses, and their event streams in many variants that a backend may send.
 
 use goclaw::domain::dialect::SseEvent;
 use proptest::{prelude::*, sample::Index};
@@ -20,7 +20,7 @@ pub(super) struct StreamStyle {
     starts_with_created: bool,
     /// The styles of the items, used in turn.
     items: Vec<ItemStyle>,
-    /// Whether each item ends with `response.output_item.done`; otherwise only the last event has the items.
+    /// Whether each item ends with `response.output_item.done`; otherwise only the last event has the finished items.
     finishes_items: bool,
     /// Whether the last event repeats the items.
     repeats_items: bool,
@@ -43,7 +43,7 @@ enum Texts {
     Late,
     Pieces,
     /// Pieces of the beginning, then the whole text.
-    PiecesOfSomeAndWhole,
+    PiecesThenWhole,
     Whole,
 }
 
@@ -113,7 +113,7 @@ impl ResponseContent {
 
 impl StreamStyle {
     pub(super) fn any() -> impl Strategy<Value = Self> {
-        let texts = prop::sample::select(vec![Texts::Late, Texts::Pieces, Texts::PiecesOfSomeAndWhole, Texts::Whole]);
+        let texts = prop::sample::select(vec![Texts::Late, Texts::Pieces, Texts::PiecesThenWhole, Texts::Whole]);
         let item = (any::<bool>(), texts, prop::collection::vec(any::<Index>(), 0..4))
             .prop_map(|(announces, texts, cuts)| ItemStyle { announces, texts, cuts });
         let items = prop::collection::vec(item, 1..6);
@@ -205,7 +205,7 @@ impl ItemStyle {
         let end = match self.texts {
             Texts::Late | Texts::Whole => 0,
             Texts::Pieces => chars.len(),
-            Texts::PiecesOfSomeAndWhole => cuts.pop().unwrap_or(0),
+            Texts::PiecesThenWhole => cuts.pop().unwrap_or(0),
         };
         let mut events = Vec::new();
         let mut start = 0;
@@ -216,7 +216,7 @@ impl ItemStyle {
             }
             start = cut;
         }
-        if matches!(self.texts, Texts::Whole | Texts::PiecesOfSomeAndWhole) {
+        if matches!(self.texts, Texts::Whole | Texts::PiecesThenWhole) {
             events.push(json!({"type": format!("{kind}.done"), name: text, index_name: index}));
         }
         events

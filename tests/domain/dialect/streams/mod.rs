@@ -21,18 +21,18 @@ proptest! {
         let expected = completion(&content.response(), &options);
 
         let (mut stream, mut reader) = (ChatStream::new(options.clone()), reader(&json!({})));
-        let mut collected = CompletionReader::new(options.clone());
-        let (mut chunks, mut whole, mut collected_whole) = (Vec::new(), None, None);
+        let mut collector = CompletionReader::new(options.clone());
+        let (mut chunks, mut whole, mut collected) = (Vec::new(), None, None);
         for event in content.events(&style) {
             prop_assert!(!stream.is_complete(), "the stream ended early");
             chunks.extend(stream.on_event(&event).unwrap());
             whole = whole.or(read(&mut reader, &event).unwrap());
-            collected_whole = collected_whole.or(collected.on_event(&event).unwrap());
+            collected = collected.or(collector.on_event(&event).unwrap());
         }
         prop_assert!(stream.is_complete(), "the stream did not end");
         prop_assert_eq!(client::content_of_stream(&chunks), client::content_of_completion(&expected));
 
-        prop_assert_eq!(collected_whole, Some(expected.clone()));
+        prop_assert_eq!(collected, Some(expected.clone()));
 
         // The reader collects the same response from the same events.
         let whole: Value = whole.expect("the reader found no end");
