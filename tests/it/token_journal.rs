@@ -140,8 +140,8 @@ async fn an_existing_draft_is_not_overwritten() {
 async fn a_failed_write_to_a_full_disk_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::at(folder.path().to_owned());
-    let journal = FolderJournal::in_folder(disk.seen_from_outside());
-    let ballast = disk.seen_from_outside().join("ballast");
+    let journal = FolderJournal::in_folder(disk.path_outside());
+    let ballast = disk.path_outside().join("ballast");
     for (size, room) in [(100, 0), (32 * 1024, 8 * 1024)] {
         disk.fill();
         let filled = fs::metadata(&ballast).unwrap().len();
@@ -151,7 +151,7 @@ async fn a_failed_write_to_a_full_disk_leaves_no_file() {
         let error = journal.put(&record).await.expect_err("the disk is full");
         let cause = error.source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         assert_eq!(cause, Some(std::io::ErrorKind::StorageFull), "{}", error.source);
-        assert_eq!(files(&disk.seen_from_outside()), slice::from_ref(&ballast), "no incomplete file is left");
+        assert_eq!(files(&disk.path_outside()), slice::from_ref(&ballast), "no incomplete file is left");
         assert!(journal.list().await.unwrap().is_empty());
 
         disk.free();
