@@ -24,7 +24,7 @@ use crate::{
         cli::{RestoreOptions, passphrase::PassphraseFor, words::TimeFormatter},
         secret_file::{ManagedBy, create_secret_file, replace_secret_file},
         settings::{DatabaseSettings, Settings},
-        store::{CopyError, RestoreOrder, Restored, TableRows, Tables},
+        store::{CopyError, RestoreRequest, Restored, TableRows, Tables},
         system::{SystemClock, SystemRandom},
     },
     app::{BackupCheck, BackupCoverage, Vault},
@@ -54,7 +54,7 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     let made_at = Timestamp::from_unix_millis(archive.header().created_at);
     let made_at = TimeFormatter::local(SystemClock.now()).time(made_at.unix_seconds());
     let reported = AtomicUsize::new(0);
-    let order = RestoreOrder {
+    let order = RestoreRequest {
         needs_doubt: &|account| journal.coverage(account) == BackupCoverage::Unknown,
         author: &author,
         archive: format!("backup of {made_at}"),

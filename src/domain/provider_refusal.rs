@@ -184,7 +184,7 @@ impl ProviderRefusal {
     }
 
     /// Whether retries fail until a person acts or a window of the plan resets.
-    pub fn is_lasting(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         !matches!(self.kind, RefusalKind::RateLimited | RefusalKind::Overloaded | RefusalKind::Failed)
     }
 }

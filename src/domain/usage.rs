@@ -38,13 +38,13 @@ impl Usage {
     }
 
     /// Returns the used-up window with the latest known reset.
-    pub fn used_up(&self) -> Option<&UsageWindow> {
+    pub fn used_up_window(&self) -> Option<&UsageWindow> {
         self.windows.iter().filter(|window| window.used_percent >= 100.0).max_by_key(|window| window.resets_at)
     }
 
     /// Returns the latest known reset of the used-up windows.
     pub fn limit_resets_at(&self) -> Option<Timestamp> {
-        self.used_up()?.resets_at
+        self.used_up_window()?.resets_at
     }
 
     /// Reads the headers `x-codex-{primary,secondary}-*`; None if they report no window. `header` returns a header by

@@ -50,7 +50,7 @@ pub use request_log::{NumberedRecord, RequestLog};
 pub use response_memory::ResponseMemory;
 pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
-pub use session_endpoint::{SessionEndpoint, SessionReply, SessionResponse};
+pub use session_endpoint::{SessionEndpoint, SessionOutcome, SessionResponse};
 pub use store_error::{StoreError, StoreTrouble, chain};
 pub use token_journal::{
     EndedLogin, JournalError, JournalRecord, LoginRecord, MIN_ENDED_LOGINS, PresentedToken, RecordState, TokenJournal,

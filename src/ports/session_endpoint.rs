@@ -13,7 +13,7 @@ use crate::domain::{
 
 /// What the provider returned.
 #[derive(Debug)]
-pub enum SessionReply {
+pub enum SessionOutcome {
     /// A new token of the session.
     Token(AccessToken),
     /// The browser's last active session.
@@ -24,7 +24,7 @@ pub enum SessionReply {
 
 #[derive(Debug)]
 pub struct SessionResponse {
-    pub outcome: Result<SessionReply, TokenEndpointError>,
+    pub outcome: Result<SessionOutcome, TokenEndpointError>,
     /// The cookie that replaces the presented one, which the provider no longer accepts.
     pub replacement: Option<RefreshToken>,
 }

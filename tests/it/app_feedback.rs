@@ -24,7 +24,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Connects a gateway that refreshes only on demand, and advances the clock until the token is old enough for that.
 async fn connected() -> TestGateway {
-    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.provider.reply_with(Reply::Tokens { lifetime: Some(90 * 24 * 3600), with_refresh_token: true });
     gateway.connect().await;
     gateway.clock.advance(15 * MINUTE);

@@ -22,7 +22,7 @@ const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 /// Connects a gateway whose first refresh has timed out, although the provider has rotated the token. Returns the
 /// status that the refresh reported.
 async fn in_doubt() -> (TestGateway, AccountStatus) {
-    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway.provider.hang();
     let refreshing = spawn(refresh(&gateway, None));

@@ -132,7 +132,7 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
 
 #[tokio::test]
 async fn callers_get_an_error_after_the_time_limits_of_slots_and_calls() {
-    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     for number in 0..6 {
         gateway.connect_as(&format!("account-{number}")).await;
     }

@@ -25,7 +25,7 @@ use crate::support::{
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) async fn connected(variables: &[(&str, &str)]) -> TestGateway {
-    let gateway = TestGateway::configured(variables).await;
+    let gateway = TestGateway::with_variables(variables).await;
     gateway.connect().await;
     gateway
 }

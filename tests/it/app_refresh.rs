@@ -22,7 +22,7 @@ const NEEDS_REAUTH: AccountState = AccountState::NeedsReauth;
 
 /// Connects a gateway that refreshes only on demand.
 async fn connected() -> TestGateway {
-    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway
 }
@@ -345,7 +345,7 @@ async fn an_error_has_the_time_until_the_next_possible_refresh() {
 
 #[tokio::test]
 async fn the_only_account_of_a_server_opens_its_breaker_although_another_server_has_an_account_too() {
-    let gateway = TestGateway::configured(&[
+    let gateway = TestGateway::with_variables(&[
         ("GOCLAW_REFRESH__PROACTIVE", "false"),
         ("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex"),
         ("GOCLAW_PROVIDERS__WORK__TOKEN_URL", "https://other.example/token"),

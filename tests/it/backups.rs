@@ -194,8 +194,8 @@ async fn a_failed_backup_or_restore_changes_nothing() {
     fs::write(&cut, &whole[..whole.len() - 100]).expect("a file");
     let damaged = restore(&new, &cut, &[]);
     assert!(damaged.code == Some(1) && damaged.stderr.contains("damaged or incomplete"), "{damaged:?}");
-    assert_eq!(new.stored(), (0, 0));
+    assert_eq!(new.count_accounts_and_refresh_tokens(), (0, 0));
     assert_eq!(new.number("SELECT count(*) FROM key_checks"), 0);
     assert_eq!(restore(&new, &file, &[]).code, Some(0));
-    assert_eq!(new.stored(), (1, 1));
+    assert_eq!(new.count_accounts_and_refresh_tokens(), (1, 1));
 }

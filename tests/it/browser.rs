@@ -36,14 +36,14 @@ async fn a_login_in_a_browser_connects_the_account_until_a_logout() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let browser = open_consent_page(&gateway).await;
-    assert_eq!(home.stored(), (0, 0), "nothing is stored before the approval");
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0), "nothing is stored before the approval");
 
     browser.click_id("approve").await;
     browser.wait_for_address("/auth/done").await;
     assert_eq!(browser.heading().await, "Connected");
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["provider_name"]), (&json!(true), &json!("openai-codex")));
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
     assert_no_code_is_left(&browser, &home).await;
 
     let output = home.run(&["auth", "status"]);
@@ -55,7 +55,7 @@ async fn a_login_in_a_browser_connects_the_account_until_a_logout() {
     assert_eq!((output.code, first_two.as_slice()), (Some(0), expected.as_slice()), "{}", output.stderr);
 
     assert_eq!(home.run(&["auth", "logout"]).code, Some(0));
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["state"]), (&json!(false), &json!("absent")));
     assert_eq!(provider.outcomes("/oauth/revoke").await, ["revoked"]);
@@ -73,7 +73,7 @@ async fn a_denied_login_is_shown_and_stores_nothing() {
     assert_eq!(browser.heading().await, "Not connected");
     let text = browser.text().await;
     assert!(text.contains("You denied access at the provider. Nothing was saved."), "{text}");
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["last_login"]["outcome"]), (&json!(false), &json!("denied")));
     assert_eq!(status.get("pending"), None);
@@ -92,7 +92,7 @@ async fn a_failed_exchange_never_shows_connected() {
     assert_eq!(browser.heading().await, "Not connected");
     let text = browser.text().await;
     assert!(text.contains("Nothing was saved. Start again"), "{text}");
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     assert_eq!(gateway.status().await["last_login"]["outcome"], "provider_unavailable");
     assert_no_code_is_left(&browser, &home).await;
 }

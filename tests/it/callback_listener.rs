@@ -258,7 +258,7 @@ async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     // The approved address no longer works, and its page shows the denial.
     assert_eq!(login.visit(&login.redirect_target).await.status, 303);
     assert!(login.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
-    assert_eq!(login.home.stored(), (0, 0));
+    assert_eq!(login.home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 #[tokio::test]

@@ -224,7 +224,7 @@ async fn no_secret_appears_in_plain_text() {
     let key = fs::read_to_string(run.home.data_dir().join("encryption.key")).unwrap();
     run.secrets.push((key.trim().to_owned(), "the encryption key"));
     run.collect(&["gateway.token", "encryption.key"]).await;
-    assert!(run.home.stored() == (3, 1), "secrets are stored");
+    assert!(run.home.count_accounts_and_refresh_tokens() == (3, 1), "secrets are stored");
     assert!(run.provider.issued().await.len() > 20 && run.secrets.len() > 30, "there are secrets to search for");
     for place in ["goclaw.db", "goclaw.db-wal", "/cmdline", "/environ", "the gateway's stderr"] {
         assert!(

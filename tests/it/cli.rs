@@ -101,7 +101,7 @@ async fn status_and_logout_print_the_documented_lines() {
     Or sign in from here: goclaw auth login
     [exit code 1]
     ");
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn providers_are_listed_enabled_and_disabled() {
     Switch it on with: goclaw providers enable openai-codex
     [exit code 1]
     ");
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
     assert_snapshot!(transcript(&home, &["providers enable openai-codex", "auth status"]), @r"
     $ goclaw providers enable openai-codex
     Account openai-codex is on.

@@ -92,7 +92,7 @@ impl Target {
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
         assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{change}: {endpoints:?}");
-        for (host, token) in self.gateway.upstream.seen_with_hosts() {
+        for (host, token) in self.gateway.upstream.hosts_and_tokens_sent() {
             let expected = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
             assert_eq!(host, expected, "{change}: {token}");
         }

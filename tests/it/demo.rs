@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use serde_json::json;
 
-use crate::support::gateway::{Home, HttpResponse, browser_like, eventually, http};
+use crate::support::gateway::{Home, HttpResponse, eventually, http, redirecting_http};
 
 /// Returns the text between `before` and the next quotation mark, bracket or white space.
 fn text_after<'a>(text: &'a str, before: &str) -> &'a str {
@@ -29,11 +29,12 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let post = |path: &str, body| http().post(format!("{base}{path}")).bearer_auth(token.trim()).json(&body).send();
 
     let started = HttpResponse::of(post("/v1/auth/openai/start", json!({})).await.expect("a response")).await.json();
-    let consent = browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
+    let consent =
+        redirecting_http().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
     let consent = HttpResponse::of(consent).await;
     let action = consent.url.parse::<reqwest::Url>().and_then(|page| page.join(text_after(&consent.text, "action=\"")));
     let approval = [("request", text_after(&consent.text, "name=\"request\" value=\"")), ("decision", "approve")];
-    let connected = browser_like().post(action.expect("an address")).form(&approval).send().await.expect("a page");
+    let connected = redirecting_http().post(action.expect("an address")).form(&approval).send().await.expect("a page");
     assert!(connected.status().is_success());
     let prompt = json!({"model": "gpt-5.5", "input": "Hello", "stream": true});
     let answer = HttpResponse::of(post("/v1/responses", prompt).await.expect("a response")).await;

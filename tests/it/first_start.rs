@@ -238,7 +238,10 @@ async fn a_missing_key_stops_the_start_and_is_not_replaced() {
     let output = home.run(&[]);
     assert_refused(&output, 1, &[&key.display().to_string(), "is missing", "put it back"]);
     assert!(!key.exists(), "a new key cannot open the stored secrets");
-    assert_eq!((home.stored(), home.text("SELECT api_key FROM llm_providers")), ((1, 1), sealed));
+    assert_eq!(
+        (home.count_accounts_and_refresh_tokens(), home.text("SELECT api_key FROM llm_providers")),
+        ((1, 1), sealed)
+    );
 
     fs::rename(&aside, &key).unwrap();
     let gateway = home.start().await;

@@ -78,7 +78,7 @@ async fn routes_members_and_stored_places_are_the_required_ones() {
 
     let logged_out = gateway.post("/v1/auth/openai/logout", json!({})).await.json();
     assert_members(&logged_out, &json!({"status": "logged out"}));
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     assert_members(
         &gateway.post("/v1/auth/xyz/logout", json!({})).await.json(),
         &json!({"error": "unknown provider: xyz"}),

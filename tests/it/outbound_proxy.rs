@@ -33,7 +33,7 @@ use crate::{
     oauth_endpoint::client_of,
     port_contracts::notifier::event,
     support::{
-        gateway::{Home, HttpResponse, browser_like},
+        gateway::{Home, HttpResponse, redirecting_http},
         outbound::{
             API_HOST, AUTH_HOST, PASSWORD, ProxyBehaviour, ProxyDouble, TlsFront, USER, account, authority,
             outbound_through,
@@ -75,7 +75,7 @@ async fn every_request_of_an_account_goes_through_the_proxy() {
         let gateway = home.start().await;
         let started = gateway.start_login().await;
         let auth_url = started["auth_url"].as_str().unwrap().replace(&format!("https://{AUTH_HOST}"), &provider.issuer);
-        HttpResponse::of(browser_like().get(auth_url).send().await.unwrap()).await;
+        HttpResponse::of(redirecting_http().get(auth_url).send().await.unwrap()).await;
         let requests_to = |host: &str| proxy.asked().iter().filter(|asked| **asked == format!("{host}:443")).count();
         assert_eq!(
             (gateway.status().await["authenticated"].clone(), requests_to(AUTH_HOST)),

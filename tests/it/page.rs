@@ -46,7 +46,7 @@ async fn an_account_is_connected_and_tried_on_the_page() {
     browser.close_tab().await;
 
     browser.wait_for_text("Connected as").await;
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
     browser.click_text("Try it").await;
     browser.click_text("Send").await;
     browser.wait_for_text("word1 word2 word3").await;
@@ -78,7 +78,7 @@ async fn a_denied_or_cancelled_login_is_shown() {
     browser.wait_for_text("Approve in the other tab").await;
     browser.click_text("Cancel").await;
     browser.wait_for_text("Sign-in cancelled").await;
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     browser.click_text("Activity").await;
     for outcome in ["You denied access at OpenAI", "Sign-in cancelled"] {
         browser.wait_for_text(&format!("{outcome} openai-codex")).await;
@@ -106,7 +106,7 @@ async fn the_address_of_an_earlier_login_changes_nothing() {
     let address = provider.redirect_for(&second).await.replace("http://", "");
     browser.type_into("#paste", &format!("{address}\n")).await;
     browser.wait_for_text("Connected as").await;
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn an_account_that_needs_a_login_is_shown_and_reconnected() {
     assert_accessible(&browser, "an account needs its owner").await;
     browser.click_text("Sign in again").await;
     browser.wait_for_text("Connected as").await;
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
     assert_eq!(gateway.status().await["state"], "active");
 }
 
@@ -204,7 +204,7 @@ async fn a_redirect_address_can_be_pasted_and_the_field_is_cleared() {
     assert_accessible(&browser, "a wrong paste").await;
     browser.type_into("#paste", &format!("{redirect_url}\n")).await;
     browser.wait_for_text("Connected as").await;
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
     let markup = browser.evaluate("document.documentElement.outerHTML").await;
     assert!(!markup.as_str().expect("markup").contains("code="), "the field was cleared");
 }
@@ -217,17 +217,17 @@ async fn a_key_is_never_shown_and_disconnecting_asks_for_confirmation() {
     browser.type_into("[name=session_token]", "nonsense").await;
     browser.click_text("Check and save").await;
     browser.wait_for_text("rejected this session token").await;
-    assert_eq!(home.stored().0, 0);
+    assert_eq!(home.count_accounts_and_refresh_tokens().0, 0);
     let token = provider.sign_in_browser().await["session_token"].as_str().expect("a token").to_owned();
     browser.type_into("[name=session_token]", &token).await;
     browser.click_text("Check and save").await;
     browser.wait_for_text("Connected suno").await;
-    assert_eq!(home.stored().0, 1);
+    assert_eq!(home.count_accounts_and_refresh_tokens().0, 1);
     let markup = browser.evaluate("document.documentElement.outerHTML").await;
     assert!(!markup.as_str().expect("markup").contains(&token));
     browser.click_text("Disconnect").await;
     browser.wait_for_text("Disconnect suno?").await;
-    assert_eq!(home.stored().0, 1, "the page asks for confirmation first");
+    assert_eq!(home.count_accounts_and_refresh_tokens().0, 1, "the page asks for confirmation first");
     assert_accessible(&browser, "the confirmation").await;
 }
 

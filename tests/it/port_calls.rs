@@ -29,7 +29,7 @@ fn refusal() -> TokenEndpointError {
 
 /// Connects an account in a gateway that refreshes only on demand.
 async fn connected_gateway() -> TestGateway {
-    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway
 }

@@ -12,7 +12,7 @@ mod secrets;
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Home, browser_like},
+    gateway::{Home, redirecting_http},
     provider::Provider,
 };
 
@@ -56,7 +56,7 @@ async fn the_documented_routes_return_the_documented_bodies() {
 
     let response = gateway.post("/v1/auth/openai/logout", json!({})).await;
     assert_eq!(response.json(), json!({"status": "logged out", "removed": true, "revocation": "revoked"}));
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     let response = gateway.post("/v1/auth/openai/logout", json!({})).await;
     assert_eq!(response.json(), json!({"status": "logged out", "removed": false, "revocation": "not_applicable"}));
 }
@@ -105,7 +105,7 @@ async fn a_second_start_returns_the_pending_login_even_after_a_crash() {
     let gateway = home.start().await;
     assert_eq!(home.number("SELECT count(*) FROM login_sessions"), 1);
     // The restarted gateway opens the callback port at once, because the user may be approving.
-    let page = browser_like().get(first["auth_url"].as_str().unwrap()).send().await.unwrap();
+    let page = redirecting_http().get(first["auth_url"].as_str().unwrap()).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<h1>Connected</h1>"));
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &first["login_id"]));
@@ -132,7 +132,7 @@ async fn a_forced_login_keeps_the_old_tokens_until_the_new_ones_are_saved() {
     assert_eq!(sealed_token(), old_token);
     // If a forced login is denied, the old login stays.
     provider.post_control("/approval", json!({"mode": "deny"})).await;
-    let page = browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
+    let page = redirecting_http().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Not connected</h1>"), "{page}");
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
@@ -140,11 +140,11 @@ async fn a_forced_login_keeps_the_old_tokens_until_the_new_ones_are_saved() {
 
     provider.post_control("/approval", json!({"mode": "auto_approve"})).await;
     let forced = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
-    browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap();
+    redirecting_http().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap();
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &forced["login_id"]));
     assert_ne!(sealed_token(), old_token);
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn the_activity_lists_removed_accounts_and_failed_logins() {
     let gateway = home.start().await;
     let start = json!({"provider_type": "openai-codex"});
     let started = gateway.post("/v1/auth/first/start", start.clone()).await.json();
-    browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
+    redirecting_http().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
     assert_eq!(gateway.post("/v1/auth/first/logout", json!({})).await.status, 200);
     gateway.post("/v1/auth/second/start", start).await;
     gateway.post("/v1/auth/second/cancel", json!({})).await;

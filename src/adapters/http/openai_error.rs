@@ -79,7 +79,7 @@ impl OpenAiError {
         error.details.param.clone_from(&refusal.param);
         error.details.resets_at = refusal.resets_at;
         error.details.plan_type.clone_from(&refusal.plan_type);
-        Self { retry_after: refusal.retry_after, is_permanent: refusal.is_lasting(), ..error }
+        Self { retry_after: refusal.retry_after, is_permanent: refusal.is_permanent(), ..error }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
         session_client::{SessionClient, SessionId, is_cookie_for},
         time::Timestamp,
     },
-    ports::{Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
+    ports::{Doubt, SessionEndpoint, SessionOutcome, SessionResponse, TokenEndpointError},
 };
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
         let outcome = match (received, session) {
             (Ok(response), Some(_)) => parse(&response).map(token),
             (Ok(response), None) => parse(&response).map(active_session),
-            (Err(TokenEndpointError::Rejected { status: 404, .. }), Some(_)) => Ok(SessionReply::NoSession),
+            (Err(TokenEndpointError::Rejected { status: 404, .. }), Some(_)) => Ok(SessionOutcome::NoSession),
             (Err(error), _) => Err(error),
         };
         SessionResponse { outcome, replacement }
@@ -127,13 +127,13 @@ fn has_expired(cookie: &Cookie<'_>, now: Timestamp) -> bool {
     }
 }
 
-fn token(parsed: SessionToken) -> SessionReply {
-    SessionReply::Token(AccessToken::new(parsed.jwt.expose_secret()))
+fn token(parsed: SessionToken) -> SessionOutcome {
+    SessionOutcome::Token(AccessToken::new(parsed.jwt.expose_secret()))
 }
 
-fn active_session(parsed: ClientResponse) -> SessionReply {
+fn active_session(parsed: ClientResponse) -> SessionOutcome {
     let id = parsed.response.and_then(|sessions| SessionId::parse(&sessions.last_active_session_id?));
-    id.map_or(SessionReply::NoSession, SessionReply::Active)
+    id.map_or(SessionOutcome::NoSession, SessionOutcome::Active)
 }
 
 fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {

@@ -78,7 +78,7 @@ impl From<TransactionError> for CopyError {
 }
 
 /// How a database is restored.
-pub struct RestoreOrder<'a> {
+pub struct RestoreRequest<'a> {
     /// Returns whether an account's refresh token may be spent, so that the account is put in doubt.
     pub needs_doubt: &'a (dyn Fn(&SealedCredential) -> bool + Sync),
     pub author: &'a Author,
@@ -109,7 +109,7 @@ pub trait TableCopy: Send + Sync {
 
     /// Replaces the content of the tables of [`Tables::Main`], without the page's sessions. Accounts that
     /// `order.needs_doubt` selects are put in doubt with the cause `restored`.
-    async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError>;
+    async fn restore(&self, source: &mut Source<'_>, order: &RestoreRequest<'_>) -> Result<Restored, CopyError>;
 
     /// Replaces the content of the tables of [`Tables::Responses`]. Returns the number of rows.
     async fn restore_responses(&self, source: &mut Source<'_>) -> Result<usize, CopyError>;

@@ -19,7 +19,7 @@ mod schema;
 mod sqlite;
 mod timed;
 
-pub use copying::{CopyError, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables};
+pub use copying::{CopyError, RestoreRequest, Restored, Sink, Source, TableCopy, TableRows, Tables};
 pub use error::OpenStoreError;
 pub use go_service::{StoredGoAccount, read_postgres as read_go_postgres, read_sqlite as read_go_sqlite};
 pub use postgres::{PostgresOptions, PostgresStore};

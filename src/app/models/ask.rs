@@ -46,7 +46,7 @@ const UNDECRYPTABLE: &str = "invalid_encrypted_content";
 /// A caller's request to a model API.
 #[derive(Debug)]
 pub struct ModelRequest {
-    /// The caller's headers. Those that `headers::is_turn_header` accepts are forwarded.
+    /// The caller's headers. Those that `headers::is_forwarded_with_translated_body` accepts are forwarded.
     pub headers: HeaderMap,
     /// The JSON body as received.
     pub body: Bytes,
@@ -191,7 +191,7 @@ impl Models {
         body: Bytes,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
-        let mut headers = select_headers(from_caller, headers::is_turn_header);
+        let mut headers = select_headers(from_caller, headers::is_forwarded_with_translated_body);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(path), None);

@@ -65,7 +65,8 @@ impl Models {
     fn limit_of(&self, account: &ProviderRegistration, refusal: &ProviderRefusal) -> PlanLimit {
         let now = self.now();
         let usage = self.usages.get(&account.definition.name, &account.refresh.version.login_id);
-        let window = usage.as_ref().and_then(|usage| usage.used_up()).filter(|window| window.resets_at > Some(now));
+        let window =
+            usage.as_ref().and_then(|usage| usage.used_up_window()).filter(|window| window.resets_at > Some(now));
         PlanLimit {
             window: window.map(|window| window.name.to_owned()),
             until: refusal.retry_after.map(|wait| now.plus(wait)),

@@ -11,7 +11,7 @@ use crate::{
         session_client::{SessionClient, SessionId},
         token_response::TokenResponse,
     },
-    ports::{Doubt, SessionReply, SessionResponse, TokenEndpointError},
+    ports::{Doubt, SessionOutcome, SessionResponse, TokenEndpointError},
 };
 
 /// The outcome of presenting a cookie.
@@ -41,13 +41,13 @@ impl Tokens {
             let response = self.sessions.present_cookie(account, client, session.as_ref(), cookie, limit).await;
             let SessionResponse { outcome, replacement } = response;
             let next = match outcome {
-                Ok(SessionReply::Token(token)) => {
+                Ok(SessionOutcome::Token(token)) => {
                     return Ok(CookieOutcome::Token(token_response(Some(token), replacement)));
                 }
-                Ok(SessionReply::Active(id)) => Ok(Some(id)),
-                Ok(SessionReply::NoSession) if session.is_some() && may_have_ended => Ok(None),
+                Ok(SessionOutcome::Active(id)) => Ok(Some(id)),
+                Ok(SessionOutcome::NoSession) if session.is_some() && may_have_ended => Ok(None),
                 // No session of this browser is signed in.
-                Ok(SessionReply::NoSession) => Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
+                Ok(SessionOutcome::NoSession) => Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
                 Err(error) => Err(error),
             };
             if replacement.is_some() {

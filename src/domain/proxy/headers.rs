@@ -57,11 +57,11 @@ const RESPONSE_PREFIXES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "x-
 
 /// Whether a caller's header is forwarded to the provider.
 pub fn is_forwarded_to_provider(name: &str) -> bool {
-    is_turn_header(name) || is_listed(name, &MESSAGE, &[])
+    is_forwarded_with_translated_body(name) || is_listed(name, &MESSAGE, &[])
 }
 
 /// Whether a caller's header is forwarded even if the body is translated.
-pub fn is_turn_header(name: &str) -> bool {
+pub fn is_forwarded_with_translated_body(name: &str) -> bool {
     is_listed(name, &TURN, &TURN_PREFIXES)
 }
 

@@ -91,7 +91,7 @@ async fn a_logout_does_not_end_another_account_with_the_same_grant() {
         ("grant", "user-2", (Revocation::Revoked, 1)),
         ("family", "user-1", (Revocation::Revoked, 1)),
     ] {
-        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", setting)]).await;
+        let gateway = TestGateway::with_variables(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", setting)]).await;
         gateway.provider.sign_in_as("user-1", "blue");
         gateway.connect().await;
         gateway.provider.sign_in_as(user, "green");
@@ -126,7 +126,7 @@ async fn a_revocation_waits_for_a_code_exchange_of_an_unknown_user() {
 #[tokio::test]
 async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_the_revocation() {
     for (setting, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
-        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", setting)]).await;
+        let gateway = TestGateway::with_variables(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", setting)]).await;
         gateway.connect().await;
         gateway.connect().await;
         settle().await;
@@ -163,7 +163,7 @@ async fn advance_to_next_sweep(gateway: &TestGateway) {
 #[tokio::test]
 async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
     // DashScope gets an OAuth client without a revocation endpoint. Suno has no OAuth client.
-    let gateway = TestGateway::configured(&[
+    let gateway = TestGateway::with_variables(&[
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://dashscope.example"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__REQUIRES_ISS", "true"),

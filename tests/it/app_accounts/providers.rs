@@ -106,7 +106,7 @@ async fn an_account_that_is_not_connected_cannot_be_changed() {
 
 #[tokio::test]
 async fn an_account_disabled_by_configuration_cannot_be_enabled() {
-    let gateway = TestGateway::configured(&[
+    let gateway = TestGateway::with_variables(&[
         ("GOCLAW_PROVIDERS__STUDIO__TYPE", "dashscope"),
         ("GOCLAW_PROVIDERS__STUDIO__ENABLED", "false"),
     ])

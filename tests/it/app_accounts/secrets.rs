@@ -105,7 +105,7 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
 
 #[tokio::test]
 async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
-    let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
     let error_of = async |account: &str, pasted| register(&gateway, account, pasted).await.map(drop).unwrap_err();
     let error_of_new =
         async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type)) {

@@ -41,7 +41,7 @@ async fn a_connected_account_reports_its_login_and_expiry() {
 
 #[tokio::test]
 async fn an_expired_token_is_unusable_and_the_account_is_kept() {
-    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_millis(3_599_999));
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);

@@ -14,7 +14,7 @@ const FAMILY: (&str, &str) = ("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", "fam
 
 /// Connects the workspace "blue", then logs in to the workspace "green" as the same user.
 async fn with_unconfirmed_login(variables: &[(&str, &str)]) -> (TestGateway, Confirmation) {
-    let gateway = TestGateway::configured(variables).await;
+    let gateway = TestGateway::with_variables(variables).await;
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;
     gateway.provider.sign_in_as("user-7", "green");

@@ -167,7 +167,7 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
 
 #[tokio::test]
 async fn a_rejected_start_names_the_reason() {
-    let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
+    let gateway = TestGateway::with_variables(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
     let error_of = async |text: &str, provider_type| {
         start(&gateway, text, provider_type, StartOptions::default()).await.map(drop).unwrap_err()
     };

@@ -97,8 +97,9 @@ async fn the_port_stays_open_for_another_pending_login() {
         }
     })
     .await;
-    let page = crate::support::gateway::browser_like().get(other_auth_url).send().await.unwrap().text().await.unwrap();
+    let page =
+        crate::support::gateway::redirecting_http().get(other_auth_url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Connected</h1>"), "{page}");
-    assert_eq!(home.stored(), (2, 2));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (2, 2));
     wait_until_closed(home.callback_port, SOON).await;
 }

@@ -114,7 +114,7 @@ async fn a_secret_is_read_from_stdin_and_the_provider_selects_its_kind() {
     dashscope: dashscope is connected.
     [exit code 0]
     ");
-    assert_eq!(home.stored(), (2, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (2, 0));
     assert_snapshot!(transcript(&home, &["auth status suno"]), @r"
     $ goclaw auth status suno
     Suno: active (provider: suno)

@@ -67,7 +67,7 @@ fn migrate_creates_the_database_and_is_idempotent() {
     The database HOME/data/goclaw.db is up to date.
     [exit code 0]
     ");
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     assert!(!home.data_dir().join("encryption.key").exists(), "only a gateway creates the key");
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ACTIVE;
 use crate::support::{
-    gateway::{Home, browser_like, eventually, http},
+    gateway::{Home, eventually, http, redirecting_http},
     provider::Provider,
     terminal::in_terminal,
 };
@@ -100,7 +100,7 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     let auth_url = login.auth_url().await;
     assert_eq!(gateway.start_login().await["auth_url"], auth_url.as_str(), "the gateway has the same login");
     login.wait_for_stderr("Waiting for the sign-in").await;
-    let page = browser_like().get(&auth_url).send().await.unwrap().text().await.unwrap();
+    let page = redirecting_http().get(&auth_url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Connected</h1>"), "{page}");
 
     assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
@@ -135,7 +135,7 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
     assert!(!login.stderr().contains("CANARY") && !login.stdout().contains("CANARY"));
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
 }
 
 /// The countdown would overwrite an echo, so the test searches everything that was written to the screen.
@@ -210,7 +210,7 @@ async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
     login.paste(&redirect_url);
     assert_eq!(login.exit_code().await, Some(1));
     assert!(login.stderr().contains("Sign-in failed: The provider is unavailable."), "{}", login.stderr());
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 #[tokio::test]

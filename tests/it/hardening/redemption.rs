@@ -54,7 +54,10 @@ async fn fifty_pastes_and_ten_callbacks_redeem_the_code_once() {
         "the requests were not concurrent: {others:?}"
     );
     assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"]);
-    assert_eq!((gateway.status().await["authenticated"].clone(), home.stored()), (json!(true), (1, 1)));
+    assert_eq!(
+        (gateway.status().await["authenticated"].clone(), home.count_accounts_and_refresh_tokens()),
+        (json!(true), (1, 1))
+    );
 }
 
 fn client_of(issuer: &str) -> OAuthClient {
@@ -165,5 +168,5 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
     for provider in [&first, &second] {
         assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"]);
     }
-    assert_eq!(home.stored(), (2, 2));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (2, 2));
 }

@@ -19,7 +19,7 @@ async fn a_slow_token_response_times_out() {
     // The test's client times out after 40 s.
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((response.status, &response.json()["code"]), (504, &json!("provider_timeout")), "{}", response.text);
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn loopback_addresses_are_never_called_through_a_proxy() {
         .fold(Home::new(&provider), |home, name| home.with(name, &proxy));
     let gateway = home.start().await;
     gateway.sign_in().await;
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
     assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.json()["revocation"], "revoked");
     gateway.stop().await;
     assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the gateway called the proxy");
@@ -83,14 +83,14 @@ async fn a_logout_always_removes_the_account_and_reports_the_revocation() {
         let home = Home::new(&provider);
         let gateway = home.start().await;
         gateway.sign_in().await;
-        assert_eq!(home.stored(), (1, 1));
+        assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
         if let Some(fault) = &fault {
             provider.post_control("/faults", json!({"endpoint": "revoke", "fault": fault})).await;
         }
         let logged_out = gateway.post("/v1/auth/openai/logout", json!({})).await;
         let expected = json!({"status": "logged out", "removed": true, "revocation": revocation});
         assert_eq!((logged_out.status, logged_out.json()), (200, expected), "{fault:?}");
-        assert_eq!(home.stored(), (0, 0), "{fault:?}");
+        assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0), "{fault:?}");
         let status: Value = gateway.status().await;
         assert_eq!((&status["authenticated"], &status["state"]), (&json!(false), &json!("absent")), "{fault:?}");
     }

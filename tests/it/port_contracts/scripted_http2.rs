@@ -92,7 +92,7 @@ async fn respond(
             return playback.end(script.end).await.map(|error| (Err(error), (None, pieces)));
         };
         if script.is_paced && index > 0 {
-            playback.exchange.piece_is_due().await;
+            playback.exchange.wait_for_piece().await;
         }
         Some((Ok(Frame::data(piece)), (Some(playback), pieces)))
     });

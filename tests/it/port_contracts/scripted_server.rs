@@ -86,7 +86,7 @@ async fn play(stream: &mut TcpStream, script: &ScriptedResponse, exchange: &Exch
     stream.write_all(&head).await?;
     for (index, piece) in script.pieces.iter().enumerate() {
         if script.is_paced && index > 0 {
-            exchange.piece_is_due().await;
+            exchange.wait_for_piece().await;
         }
         stream.write_all(&with_framing(piece, script.framing)).await?;
     }

@@ -10,7 +10,7 @@ use goclaw::{
         secret::{AccessToken, RefreshToken},
         session_client::{SessionClient, SessionId},
     },
-    ports::{ConnectProblem, Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
+    ports::{ConnectProblem, Doubt, SessionEndpoint, SessionOutcome, SessionResponse, TokenEndpointError},
 };
 use goclaw_simulator::{CookieRotation, Endpoint, Fault, FaultOrder, Options, Simulator, Site};
 use reqwest::{StatusCode, header::SET_COOKIE};
@@ -73,7 +73,11 @@ trait Fixture {
     }
 
     /// Returns the outcome of a request that does not replace the cookie.
-    async fn outcome(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<SessionReply, TokenEndpointError> {
+    async fn outcome(
+        &self,
+        session: Option<&str>,
+        cookie: &RefreshToken,
+    ) -> Result<SessionOutcome, TokenEndpointError> {
         let response = self.present_cookie(session, cookie).await;
         assert!(response.replacement.is_none());
         response.outcome
@@ -186,8 +190,8 @@ impl Fixture for Http {
 }
 
 /// Returns the session id in a token's claims.
-fn session_of(reply: SessionReply) -> String {
-    let SessionReply::Token(token) = reply else { panic!("expected a token, got {reply:?}") };
+fn session_of(reply: SessionOutcome) -> String {
+    let SessionOutcome::Token(token) = reply else { panic!("expected a token, got {reply:?}") };
     let claims = AccessToken::expose_secret(&token).split('.').nth(1).expect("a JWT");
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
     claims["sid"].as_str().expect("a session").to_owned()
@@ -205,14 +209,14 @@ async fn without_a_session_id_the_reply_names_the_last_active_session<F: Fixture
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     let reply = fixture.outcome(None, &cookie).await.expect("a session");
-    assert!(matches!(&reply, SessionReply::Active(id) if id.as_str() == session), "{reply:?}");
+    assert!(matches!(&reply, SessionOutcome::Active(id) if id.as_str() == session), "{reply:?}");
 }
 
 async fn a_missing_session_is_a_reply_and_not_an_error<F: Fixture>() {
     let fixture = F::open().await;
     let (_, cookie) = fixture.sign_in();
     let reply = fixture.outcome(Some("sess_unknown"), &cookie).await.expect("a reply");
-    assert!(matches!(reply, SessionReply::NoSession), "{reply:?}");
+    assert!(matches!(reply, SessionOutcome::NoSession), "{reply:?}");
 }
 
 async fn a_replacement_cookie_is_returned_with_every_outcome<F: Fixture>() {

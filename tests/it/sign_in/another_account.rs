@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Gateway, Home, browser_like},
+    gateway::{Gateway, Home, redirecting_http},
     provider::Provider,
 };
 
@@ -96,7 +96,7 @@ async fn a_logout_leaves_another_account_of_the_same_user_working() {
     gateway.sign_in().await;
     provider.post_control("/settings", json!({"signed_in": 1})).await;
     let started = gateway.post("/v1/auth/studio/start", json!({"provider_type": "openai-codex"})).await.json();
-    browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
+    redirecting_http().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
     let output = home.run(&["auth", "logout", "studio"]);
     assert!(output.stdout.contains("another account of the same user"), "{} {}", output.stdout, output.stderr);
     assert_eq!((prompt(&gateway).await, gateway.status().await["state"].as_str()), (200, Some("active")));

@@ -63,7 +63,7 @@ async fn the_cli_accepts_the_cookie_alone_or_after_the_token() {
     ] {
         let output = home.run_with_input(&["providers", "set-secret", "suno", "--client-cookie"], &input);
         assert_eq!((output.code, output.stdout.as_str()), (Some(0), "suno is connected.\n"), "{}", output.stderr);
-        assert_eq!(home.stored(), (1, 1), "the cookie is stored");
+        assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1), "the cookie is stored");
     }
     for input in [format!("Cookie: a=b; __client={cookie}; c=d\n"), format!("__client={cookie}\n")] {
         let output = home.run_with_input(&["providers", "set-secret", "suno"], &input);

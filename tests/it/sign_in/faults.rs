@@ -55,7 +55,7 @@ async fn a_failed_exchange_stores_nothing_and_allows_a_new_login() {
             "{fault}: {}",
             response.text
         );
-        assert_eq!(home.stored(), (0, 0), "{fault}");
+        assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0), "{fault}");
         let seen = gateway.status().await;
         assert_eq!((&seen["authenticated"], &seen["state"]), (&json!(false), &json!("absent")), "{fault}");
         assert_eq!(seen["last_login"]["outcome"], outcome, "{fault}");
@@ -63,7 +63,7 @@ async fn a_failed_exchange_stores_nothing_and_allows_a_new_login() {
     }
     assert_eq!(provider.outcomes("/stolen").await, [""; 0], "a redirect is not followed with the code");
     assert_eq!(gateway.sign_in().await.status, 200);
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_forged_code_is_rejected() {
     let forged = redirect_url.replace("code=ac_CANARY", "code=ac_FORGED");
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": forged})).await;
     assert_eq!((response.status, &response.json()["code"]), (502, &json!("code_refused")), "{}", response.text);
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_token_response_without_a_refresh_token_is_not_stored() {
     let (_, redirect_url) = approve_login(&gateway, &provider).await;
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((response.status, &response.json()["code"]), (502, &json!("bad_answer")), "{}", response.text);
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 /// Takes 20 s, the gateway's timeout for a code exchange.
@@ -114,7 +114,7 @@ async fn an_exchange_without_a_response_times_out() {
     provider.fail_next_exchange(json!({"kind": "hang"})).await;
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((response.status, &response.json()["code"]), (504, &json!("provider_timeout")), "{}", response.text);
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
     assert_eq!(gateway.sign_in().await.status, 200);
 }
 

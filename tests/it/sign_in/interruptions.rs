@@ -49,7 +49,7 @@ impl SlowExchange {
         };
         let status = eventually("the login to be saved", authenticated).await;
         assert_eq!(status["login_id"], self.login_id);
-        assert_eq!(self.home.stored(), (1, 1));
+        assert_eq!(self.home.count_accounts_and_refresh_tokens(), (1, 1));
         assert_eq!(self.provider.outcomes("/oauth/token").await, ["tokens_issued"]);
     }
 }
@@ -84,7 +84,7 @@ async fn a_shutdown_during_the_exchange_saves_the_login_first() {
     slow.disconnect_during_exchange(slow.paste()).await;
     slow.gateway.terminate();
     assert!(slow.gateway.ended().await.success());
-    assert_eq!(slow.home.stored(), (1, 1), "the process saves the login before it exits");
+    assert_eq!(slow.home.count_accounts_and_refresh_tokens(), (1, 1), "the process saves the login before it exits");
     slow.gateway = slow.home.start().await;
     slow.assert_saved().await;
 }
@@ -101,7 +101,7 @@ async fn a_shutdown_waits_for_the_response_to_a_pasted_address() {
     let (response, ()) = tokio::join!(request.send(), stop);
     assert_eq!(response.unwrap().status(), 200);
     assert!(slow.gateway.ended().await.success());
-    assert_eq!(slow.home.stored(), (1, 1));
+    assert_eq!(slow.home.count_accounts_and_refresh_tokens(), (1, 1));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_crash_during_the_exchange_stores_nothing_and_allows_a_new_login() {
     slow.disconnect_during_exchange(slow.paste()).await;
     drop(slow.gateway);
     let gateway = slow.home.start().await;
-    assert_eq!(slow.home.stored(), (0, 0));
+    assert_eq!(slow.home.count_accounts_and_refresh_tokens(), (0, 0));
     let started = gateway.start_login().await;
     assert_ne!(started["login_id"], slow.login_id, "a code that may be consumed is not retried");
     assert_eq!(gateway.sign_in().await.status, 200);

@@ -35,7 +35,7 @@ async fn a_callback_port_in_use_is_reported_and_pasting_works() {
     assert_eq!(connected["provider_id"], home.text("SELECT id FROM llm_providers"));
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &started["login_id"]));
-    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 1));
 }
 
 #[tokio::test]
@@ -109,5 +109,5 @@ async fn an_error_in_the_redirect_url_ends_the_login_with_its_reason() {
         let ended = &gateway.status().await["last_login"];
         assert_eq!((&ended["outcome"], &ended["login_id"]), (&json!(outcome), &started["login_id"]));
     }
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }

@@ -29,12 +29,12 @@ async fn suno_connects_with_a_session_token_and_dashscope_with_an_api_key() {
         let status = gateway.get(&format!("/v1/auth/{name}/status")).await.json();
         assert_eq!((&status["authenticated"], &status["state"]), (&json!(true), &json!("active")));
     }
-    assert_eq!(home.stored(), (2, 0), "neither account has a refresh token");
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (2, 0), "neither account has a refresh token");
     let types = home.text("SELECT group_concat(provider_type) FROM (SELECT * FROM llm_providers ORDER BY name)");
     assert_eq!(types, "dashscope,suno");
     let response = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
     assert_eq!(response, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
-    assert_eq!(home.stored(), (1, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (1, 0));
 }
 
 #[tokio::test]
@@ -51,10 +51,10 @@ async fn a_secret_is_saved_only_if_the_provider_accepts_it() {
         ("dashscope", json!({"api_key": "sk-simulated-CANARY-0001"}), 200, ""),
         ("suno", json!({"session_token": session, "client_cookie": browser["client_cookie"]}), 200, ""),
     ] {
-        let before = home.stored();
+        let before = home.count_accounts_and_refresh_tokens();
         let (actual, problem) = put(&gateway, name, body).await;
         assert_eq!((actual, problem["code"].as_str().unwrap_or_default()), (status, code), "{name}: {problem}");
-        assert_eq!(home.stored() == before, status != 200, "{name}");
+        assert_eq!(home.count_accounts_and_refresh_tokens() == before, status != 200, "{name}");
         let detail = problem["detail"].as_str().unwrap_or_default();
         let has_hint =
             detail.contains(&format!("api_base is {}", provider.dashscope_url)) && detail.contains("Singapore");
@@ -89,7 +89,7 @@ async fn an_invalid_secret_is_rejected_and_not_echoed() {
         let text = problem.to_string();
         assert!(!text.contains("canary") && !text.contains("can ary"), "{text}");
     }
-    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
 #[tokio::test]

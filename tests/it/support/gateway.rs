@@ -37,7 +37,7 @@ pub(crate) fn http() -> Client {
 }
 
 /// Returns an HTTP client that follows redirects.
-pub(crate) fn browser_like() -> Client {
+pub(crate) fn redirecting_http() -> Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(|| client(redirect::Policy::limited(5))).clone()
 }
@@ -229,7 +229,7 @@ impl Home {
     }
 
     /// Counts the stored accounts and refresh tokens.
-    pub(crate) fn stored(&self) -> (i64, i64) {
+    pub(crate) fn count_accounts_and_refresh_tokens(&self) -> (i64, i64) {
         (self.number("SELECT count(*) FROM llm_providers"), self.number("SELECT count(*) FROM config_secrets"))
     }
 
@@ -327,7 +327,7 @@ impl Gateway {
 
     async fn approve(&self, started: &Value) -> HttpResponse {
         let url = started["auth_url"].as_str().expect("an auth_url");
-        HttpResponse::of(browser_like().get(url).send().await.expect("a page")).await
+        HttpResponse::of(redirecting_http().get(url).send().await.expect("a page")).await
     }
 
     pub(crate) fn process_id(&self) -> u32 {

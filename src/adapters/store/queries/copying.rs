@@ -18,7 +18,7 @@ use crate::{
         account_rows::account,
         connection::take,
         copying::{
-            Column, CopyError, JsonRow, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables, quoted,
+            Column, CopyError, JsonRow, RestoreRequest, Restored, Sink, Source, TableCopy, TableRows, Tables, quoted,
         },
         schema::{api_tokens, config_secrets, llm_providers, revocations},
     },
@@ -62,7 +62,7 @@ impl TableCopy for Store {
         .await
     }
 
-    async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError> {
+    async fn restore(&self, source: &mut Source<'_>, order: &RestoreRequest<'_>) -> Result<Restored, CopyError> {
         let mut connection = take(self.pool.get(), "restore the tables").await?;
         connection.batch_execute(&tables::begin_write()).await?;
         let outcome = restore(self, &mut connection, source, order).await;
@@ -157,7 +157,7 @@ async fn restore(
     store: &Store,
     connection: &mut Connection,
     source: &mut Source<'_>,
-    order: &RestoreOrder<'_>,
+    order: &RestoreRequest<'_>,
 ) -> Result<Restored, CopyError> {
     let known_tokens: Vec<String> = api_tokens::table.select(api_tokens::id).load(connection).await?;
     let count = replace_all(connection, Tables::Main, source, order.progress).await?;

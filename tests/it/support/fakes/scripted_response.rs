@@ -112,7 +112,7 @@ impl Playback {
     async fn next(&mut self, is_first: bool) -> Option<Result<Bytes, UpstreamError>> {
         let Some(piece) = self.pieces.pop_front() else { return self.end().await.map(Err) };
         if self.is_paced && !is_first {
-            self.exchange.piece_is_due().await;
+            self.exchange.wait_for_piece().await;
         }
         Some(Ok(piece))
     }
@@ -160,7 +160,7 @@ impl Exchange {
         self.due_pieces.add_permits(1);
     }
 
-    pub(crate) async fn piece_is_due(&self) {
+    pub(crate) async fn wait_for_piece(&self) {
         self.due_pieces.acquire().await.expect("the semaphore is never closed").forget();
     }
 

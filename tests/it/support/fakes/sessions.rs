@@ -10,7 +10,7 @@ use goclaw::{
         secret::{AccessToken, RefreshToken},
         session_client::{SessionClient, SessionId},
     },
-    ports::{Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
+    ports::{Doubt, SessionEndpoint, SessionOutcome, SessionResponse, TokenEndpointError},
 };
 use http_message::HeaderValue;
 use secrecy::ExposeSecret;
@@ -41,7 +41,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    fn reply(&mut self, session: Option<&str>) -> Result<SessionReply, TokenEndpointError> {
+    fn reply(&mut self, session: Option<&str>) -> Result<SessionOutcome, TokenEndpointError> {
         match self.failures.pop_front() {
             Some(401) => return Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
             Some(status) => return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status))),
@@ -51,10 +51,10 @@ impl Sessions {
             Some(SESSION) => {
                 // `n` makes each token unique.
                 let claims = json!({"sid": SESSION, "exp": self.until, "n": self.refreshed.len()});
-                SessionReply::Token(AccessToken::new(jwt(&claims)))
+                SessionOutcome::Token(AccessToken::new(jwt(&claims)))
             }
-            Some(_) => SessionReply::NoSession,
-            None => SessionReply::Active(SessionId::parse(SESSION).expect("an id")),
+            Some(_) => SessionOutcome::NoSession,
+            None => SessionOutcome::Active(SessionId::parse(SESSION).expect("an id")),
         })
     }
 }

@@ -97,7 +97,7 @@ impl Deref for TestGateway {
 impl TestGateway {
     /// Starts a gateway with the default configuration.
     pub(crate) async fn open() -> Self {
-        Self::configured(&[]).await
+        Self::with_variables(&[]).await
     }
 
     /// Starts a gateway with changed ports.
@@ -110,7 +110,7 @@ impl TestGateway {
     }
 
     /// Starts a gateway with these environment variables.
-    pub(crate) async fn configured(variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with_variables(variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().chain(&[("GOCLAW_DATA_DIR", "unused")]);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");

@@ -76,7 +76,7 @@ impl FakeUpstream {
     }
 
     /// Returns host and bearer token of each request, in order.
-    pub(crate) fn seen_with_hosts(&self) -> Vec<(String, String)> {
+    pub(crate) fn hosts_and_tokens_sent(&self) -> Vec<(String, String)> {
         let state = self.state();
         state.hosts.iter().cloned().zip(state.seen.iter().cloned()).collect()
     }
