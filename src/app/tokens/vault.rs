@@ -213,8 +213,8 @@ impl Vault {
     /// Returns the mark of an API token, which authenticates all its values. The mark of a link or session also seals
     /// the digest of the gateway token under which it was issued.
     pub fn mark(&self, token: &ApiToken, gateway_token: Option<&TokenDigest>) -> Result<SealedSecret, VaultError> {
-        let hidden = gateway_token.map_or("", TokenDigest::as_str);
-        Ok(self.cipher.seal(&SealContext::ApiToken(token), hidden)?)
+        let content = gateway_token.map_or("", TokenDigest::as_str);
+        Ok(self.cipher.seal(&SealContext::ApiToken(token), content)?)
     }
 
     /// Checks the mark of an API token. Returns the token, and the digest of the gateway token if the mark seals one.
@@ -225,8 +225,8 @@ impl Vault {
             None => Err(OpenError::Malformed),
         };
         let opened = opened.map_err(|source| VaultError::Open { what: "API token", source })?;
-        let hidden = Some(opened.expose_secret()).filter(|digest| !digest.is_empty());
-        Ok((token, hidden.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
+        let content = Some(opened.expose_secret()).filter(|digest| !digest.is_empty());
+        Ok((token, content.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
     }
 
     /// Seals the content of a remembered response.
