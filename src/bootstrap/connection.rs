@@ -1,6 +1,6 @@
 //! Finds the gateway and its token for a client command. The URL is `GOCLAW_GATEWAY_URL`, or else it is built from
-//! `GOCLAW_HOST` and `GOCLAW_PORT`, or else from the settings. The token is `GOCLAW_TOKEN`. For a gateway on this
-//! machine, it may also come from the settings or the token file.
+//! `GOCLAW_HOST` and `GOCLAW_PORT`, or else from the settings. The token is `GOCLAW_TOKEN`. For a gateway that
+//! listens on a loopback address or on all addresses, it may also come from the settings or the token file.
 
 use std::{
     fmt::Display,
@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{StartError, first_start::token_file_of};
+use super::{StartError, first_start::token_file_manager};
 use crate::adapters::{
     cli::Connection,
     secret_file::read_secret_file,
@@ -34,7 +34,7 @@ pub(super) fn resolve(
     }
     let is_local = reachable(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
-    let (own_file, managed_by) = (settings.token_file(), token_file_of(&settings));
+    let (own_file, managed_by) = (settings.token_file(), token_file_manager(&settings));
     let configured = token.or_else(|| settings.server.token.filter(|_| is_local));
     let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
