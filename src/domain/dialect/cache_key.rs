@@ -25,11 +25,11 @@ pub struct CacheScope {
 
 impl CacheScope {
     /// Removes the caller's own key from the body and returns it. Without one, returns the caller's session.
-    pub(super) fn take_given(&self, body: &mut Members<'_>) -> Option<String> {
+    pub(super) fn take_own_key(&self, body: &mut Members<'_>) -> Option<String> {
         let Some(own) = body.word("prompt_cache_key").filter(|key| !key.is_empty()) else {
             return self.session.clone();
         };
-        let _returned = body.take("prompt_cache_key");
+        let _own = body.take("prompt_cache_key");
         Some(own.into_owned())
     }
 
