@@ -4,7 +4,7 @@
 //! Pending --approved--> Exchanging --tokens saved--> Completed
 //! Pending --declined--> Denied, MissingEntitlement or ProviderError
 //! Pending --timeout--> Expired
-//! Pending --owner cancels--> Cancelled
+//! Pending or Exchanging --cancelled--> Cancelled
 //! Exchanging --any error--> CodeRefused, NotSaved, ...
 //! Exchanging --tokens of another account--> Unconfirmed --owner decides--> Completed or Cancelled
 //! Unconfirmed --timeout--> Expired

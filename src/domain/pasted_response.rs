@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Escapes of `&` and `=` in HTML and JSON, the full-width `&`, and the escape characters of Windows and Unix shells.
-const ESCAPED: [(&str, &str); 13] = [
+const ESCAPES: [(&str, &str); 13] = [
     ("&amp;amp;", "&"),
     ("&amp;", "&"),
     ("&AMP;", "&"),
@@ -32,7 +32,7 @@ const ESCAPED: [(&str, &str); 13] = [
 /// The markers of a bracketed paste in terminals, without their escape character.
 const BRACKETS: [&str; 2] = ["[200~", "[201~"];
 /// Characters that mail programs and text frames put around a line.
-const QUOTED: [char; 4] = ['>', '|', '\u{2502}', ' '];
+const LINE_MARKS: [char; 4] = ['>', '|', '\u{2502}', ' '];
 /// Characters that end a parameter: delimiters of a URL, and characters that no URL contains.
 const SEPARATORS: [char; 20] = [
     '?', '#', '&', '"', '<', '>', '`', '|', '[', ']', '\u{2502}', '\u{2026}', '\u{ab}', '\u{bb}', '\u{2018}',
@@ -57,10 +57,10 @@ impl AuthorizationResponse {
             return Err(InvalidRedirect::TooLong);
         }
         let mut text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        for (escaped, plain) in ESCAPED.into_iter().chain(BRACKETS.map(|bracket| (bracket, " "))) {
+        for (escaped, plain) in ESCAPES.into_iter().chain(BRACKETS.map(|bracket| (bracket, " "))) {
             text = text.replace(escaped, plain);
         }
-        text = text.lines().map(|line| line.trim_matches(QUOTED)).collect::<Vec<_>>().join("\n");
+        text = text.lines().map(|line| line.trim_matches(LINE_MARKS)).collect::<Vec<_>>().join("\n");
         let unwrapped: String = text.split_whitespace().collect();
         if !["code=", "state=", "error="].iter().any(|name| unwrapped.contains(name)) {
             return Ok(vec![of_two_words(&text)?]);

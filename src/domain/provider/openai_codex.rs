@@ -53,6 +53,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         prompt_path: "codex/responses",
         embeddings_path: None,
         models_path: "codex/models",
+        // The backend lists the models for a version of the Codex CLI.
         client_version: Some("0.169.0"),
     }),
     check_path: None,

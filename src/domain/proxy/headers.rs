@@ -34,7 +34,7 @@ const MESSAGE: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// Headers from the provider to the caller. Caching headers are not listed, because caches must not store responses.
+/// Headers from the provider to the caller. `cache-control` is not listed, because caches must not store responses.
 const RESPONSE: [&str; 15] = [
     "accept-ranges",
     "content-disposition",
@@ -70,7 +70,7 @@ pub fn is_forwarded_to_caller(name: &str) -> bool {
     is_listed(name, &RESPONSE, &RESPONSE_PREFIXES)
 }
 
-/// Whether a name is listed. Names with `_` never are, because some servers treat `_` like `-`. The session headers of
+/// Whether a name is listed. Names with `_` never match, because some servers treat `_` like `-`. The session headers of
 /// older clients are renamed before this check (`app/models/session.rs`).
 fn is_listed(name: &str, names: &[&str], prefixes: &[&str]) -> bool {
     !name.contains('_') && (names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix)))

@@ -1,4 +1,4 @@
-//! The configured durations of the refresh protocol.
+//! The configured values of the refresh protocol.
 
 use std::time::Duration;
 

@@ -93,8 +93,8 @@ impl RefreshState {
                 self.served_until(policy)?
             }
         };
-        let settled_at = self.sent_at.unwrap_or(IMMEDIATELY).plus(policy.longest_call());
-        Some(permitted_at.max(not_before).max(settled_at))
+        let call_over_at = self.sent_at.unwrap_or(IMMEDIATELY).plus(policy.longest_call());
+        Some(permitted_at.max(not_before).max(call_over_at))
     }
 
     fn last_minutes_at(&self) -> Option<Timestamp> {
