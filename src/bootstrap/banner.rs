@@ -40,8 +40,8 @@ pub(super) async fn announce(
 }
 
 async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
-    let local = || local_url(&settings.server, address.ip(), address.port());
-    let base = settings.server.public_url.as_ref().map_or_else(local, ToString::to_string);
+    let local_base = || local_url(&settings.server, address.ip(), address.port());
+    let base = settings.server.public_url.as_ref().map_or_else(local_base, ToString::to_string);
     let status = async { app.accounts.status(&account_name(openai_codex::NAME)?, &Principal::gateway_token()).await };
     let status = status.await.ok();
     let token = match &settings.server.token {

@@ -62,7 +62,7 @@ async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Res
 
 /// Returns the settings, with free ports if the default ones are taken. The simulator accepts any redirect port.
 fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> {
-    let port_text = |default| default_or_free(default).map(|port| port.to_string()).map_err(StartError::Runtime);
+    let port_text = |default| default_or_free_port(default).map(|port| port.to_string()).map_err(StartError::Runtime);
     let (port, callback_port) = (port_text(3577)?, port_text(1455)?);
     let variables = [
         ("GOCLAW_DATA_DIR", folder),
@@ -78,7 +78,7 @@ fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> 
     Ok(Settings::load(None, &Environment::from_pairs(variables))?)
 }
 
-fn default_or_free(default: u16) -> io::Result<u16> {
+fn default_or_free_port(default: u16) -> io::Result<u16> {
     let is_taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, default)).is_err());
     if is_taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(default) }
 }

@@ -18,21 +18,21 @@ use crate::{
 
 /// The token journal's folder in the data folder. Earlier versions called the journal `escrow`.
 pub(super) const JOURNAL_FOLDER: &str = "escrow";
-/// A file in the data folder: the digest of the replaced gateway token, and its expiry in Unix seconds.
-pub(super) const PREVIOUS_TOKEN: &str = "gateway.token.previous";
-/// A file in the data folder: the configuration file of a restored backup.
-pub(super) const RESTORED_SETTINGS: &str = "restored-settings";
+/// In the data folder: the digest of the replaced gateway token, and its expiry in Unix seconds.
+pub(super) const PREVIOUS_TOKEN_FILE: &str = "gateway.token.previous";
+/// In the data folder: the configuration file of a restored backup.
+pub(super) const RESTORED_SETTINGS_FILE: &str = "restored-settings";
 
 /// Checks that no other user can have put files into the data folder.
 pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
     // Files that the owner has configured are checked when they are read.
     let token = settings.server.token_file.is_none().then_some("gateway.token");
     let key = settings.encryption.key_file.is_none().then_some("encryption.key");
-    let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN]).collect();
+    let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN_FILE]).collect();
     let databases = ["goclaw.db", "goclaw.responses.db"];
     let databases =
         databases.iter().flat_map(|name| ["", "-wal", "-shm", "-journal"].map(|suffix| format!("{name}{suffix}")));
-    let files: Vec<String> = databases.chain([JOURNAL_FOLDER, RESTORED_SETTINGS].map(str::to_owned)).collect();
+    let files: Vec<String> = databases.chain([JOURNAL_FOLDER, RESTORED_SETTINGS_FILE].map(str::to_owned)).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     Ok(data_folder::check_data_folder(&settings.data_dir, &secrets, &files)?)
 }

@@ -12,7 +12,7 @@ use super::{
     StartError,
     backup::print,
     connection::to_gateway_of,
-    first_start::{self, PREVIOUS_TOKEN, token_file_manager},
+    first_start::{self, PREVIOUS_TOKEN_FILE, token_file_manager},
     stores::Storage,
 };
 use crate::{
@@ -123,7 +123,7 @@ fn is_configured(settings: &Settings) -> bool {
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {
-    settings.data_dir.join(PREVIOUS_TOKEN)
+    settings.data_dir.join(PREVIOUS_TOKEN_FILE)
 }
 
 fn previous(settings: &Settings) -> Option<(TokenDigest, Timestamp)> {

@@ -14,7 +14,7 @@ use crate::{
     app::{Adoption, KeyUse, Keys, Resealed, Vault},
 };
 
-/// How long running gateways may take to notice a new key.
+/// How long running gateways may take to notice a new key. They read changes twice a second.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {

@@ -124,13 +124,13 @@ async fn run_archive_command(
     config: Option<PathBuf>,
     environment: &Environment,
 ) -> Result<(), StartError> {
-    let settings = |config| Settings::load(config, environment);
+    let load_settings = |config| Settings::load(config, environment);
     match command {
         ArchiveCommand::Backup(options) => backup::run(&options, config, environment).await,
-        ArchiveCommand::Restore(options) => restore::run(&options, &settings(config)?).await,
-        ArchiveCommand::Export(options) => export::export(&options, &settings(config)?).await,
+        ArchiveCommand::Restore(options) => restore::run(&options, &load_settings(config)?).await,
+        ArchiveCommand::Export(options) => export::export(&options, &load_settings(config)?).await,
         ArchiveCommand::Import(options) => {
-            let settings = settings(config)?;
+            let settings = load_settings(config)?;
             match options.from {
                 ImportFrom::Export => export::import(&options, &settings).await,
                 ImportFrom::Codex => take_over::codex_cli(&options, &settings).await,

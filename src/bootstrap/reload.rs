@@ -70,11 +70,11 @@ fn apply(filter: &str, log: &LogFilter) {
 /// Logs the settings that differ from those at the start, so that a change that still needs a restart is reported again.
 fn report_changes(started: &[Explained], now: &[Explained]) {
     // Fingerprints are compared, because all secrets have the same shown value.
-    let has = |settings: &[Explained], wanted: &Explained| {
+    let contains = |settings: &[Explained], wanted: &Explained| {
         settings.iter().any(|known| known.key == wanted.key && known.fingerprint == wanted.fingerprint)
     };
     let is_gone = |setting: &&Explained| now.iter().all(|known| known.key != setting.key);
-    let changed = now.iter().filter(|setting| !has(started, setting)).chain(started.iter().filter(is_gone));
+    let changed = now.iter().filter(|setting| !contains(started, setting)).chain(started.iter().filter(is_gone));
     let changed: Vec<&str> = changed.map(|setting| setting.key.as_str()).filter(|key| *key != FILTER_KEY).collect();
     if changed.is_empty() {
         tracing::info!("the configuration was read again; no other setting has changed since the start");

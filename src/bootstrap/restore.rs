@@ -14,7 +14,7 @@ use std::{
 use super::{
     StartError,
     backup::{ROWS_PER_REPORT, print, read_passphrase, report},
-    first_start::{self, RESTORED_SETTINGS},
+    first_start::{self, RESTORED_SETTINGS_FILE},
     stores::{Storage, Stores},
 };
 use crate::{
@@ -150,7 +150,7 @@ fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, St
         notes.extend((!is_new).then(|| kept.to_owned()));
     }
     if let Some(text) = &header.settings {
-        let path = settings.data_dir.join(RESTORED_SETTINGS);
+        let path = settings.data_dir.join(RESTORED_SETTINGS_FILE);
         replace_secret_file(&path, text)?;
         notes.push(format!("\nThe settings in the archive are in {}; compare them with yours.", path.display()));
     }
@@ -191,22 +191,22 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
 /// Describes what happens to the accounts.
 fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck) -> String {
     let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
-    let names = |wanted: BackupCoverage| {
+    let names_with = |wanted: BackupCoverage| {
         let matching = restored.accounts.iter().filter(|account| journal.coverage(account) == wanted);
         matching.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
     };
     let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
     for (names, what) in [
         (
-            names(BackupCoverage::NewerTokens),
+            names_with(BackupCoverage::NewerTokens),
             "newest tokens are in this machine's journal; the next start writes them back",
         ),
-        (names(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
-        (names(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
-        (names(BackupCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
-        (names(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
+        (names_with(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
+        (names_with(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
+        (names_with(BackupCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
+        (names_with(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
         (
-            names(BackupCoverage::Unknown),
+            names_with(BackupCoverage::Unknown),
             "in doubt (restored): their refresh tokens may be spent. They work until their access tokens expire. Sign in \
              again, or risk the old token: goclaw auth refresh NAME",
         ),

@@ -72,14 +72,14 @@ fn begins_header(line: &str) -> bool {
 
 /// Returns the first non-empty value of the named cookie.
 fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
-    let after = |(at, found): (usize, &'a str)| {
+    let value_after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
         // The developer tools of browsers copy `name<tab>value` and `name:"value"`.
         let rest = rest.strip_prefix(found)?.trim_start_matches(QUOTES);
         rest.trim_start_matches(' ').strip_prefix(['=', ':', '\t']).filter(|_| !is_part)
     };
-    for rest in text.match_indices(name).filter_map(after) {
+    for rest in text.match_indices(name).filter_map(value_after) {
         let value = first_value(rest)?;
         if !value.is_empty() {
             return Ok(Some(value.to_owned()));

@@ -61,11 +61,11 @@ impl FollowedLogins {
     }
 
     pub(super) fn add<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
-        let followed = |account: &SealedCredential| {
+        let to_followed = |account: &SealedCredential| {
             let login_id = Some(account.login_id().clone());
             (account.name.clone(), FollowedLogin { as_of: account.revision, login_id })
         };
-        self.lock().extend(stored.map(followed));
+        self.lock().extend(stored.map(to_followed));
     }
 
     /// Applies an account's events, given oldest first. Returns the logins that they ended.

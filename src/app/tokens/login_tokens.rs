@@ -76,9 +76,9 @@ impl Vault {
 
     /// Opens the tokens of a login.
     pub fn open_login_tokens(&self, session: &LoginSession, sealed: &SealedSecret) -> Result<LoginTokens, VaultError> {
-        let failed = |source| VaultError::Open { what: "tokens of a login", source };
-        let opened = self.cipher.open(&SealContext::LoginTokens(session), sealed).map_err(failed)?;
-        let malformed = || failed(OpenError::Malformed);
+        let open_error = |source| VaultError::Open { what: "tokens of a login", source };
+        let opened = self.cipher.open(&SealContext::LoginTokens(session), sealed).map_err(open_error)?;
+        let malformed = || open_error(OpenError::Malformed);
         let json: LoginTokensJson<'_> =
             serde_json::from_str(opened.expose_secret()).map_err(|_may_quote_tokens| malformed())?;
         let settings = ProviderSettings::from_json(json.settings).and_then(|settings| settings.metadata());

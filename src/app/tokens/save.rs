@@ -38,8 +38,8 @@ impl Tokens {
     /// # Errors
     /// [`AppError::LoginEnded`] if the login has ended meanwhile. [`AppError::TypeConflict`] if the account has another
     /// provider type. Both revoke the tokens, unless an earlier attempt has saved them or kept them for a confirmation.
-    /// [`AppError::StaleConsent`] if the tokens may not replace the account's current login. [`AppError::Store`]. No error
-    /// changes a readable account.
+    /// [`AppError::StaleConsent`] if the tokens may not replace the account's current login. [`AppError::Store`]. No
+    /// error changes a readable account.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
         new: NewCredential,

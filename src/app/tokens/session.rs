@@ -24,9 +24,9 @@ pub(in crate::app) enum CookieOutcome {
 }
 
 impl Tokens {
-    /// Presents a cookie until there is a token or a new cookie. `known` is the session of the current token. If it is None or has
-    /// ended, the browser's last active session is used. Each request may take `timeout`. No request begins later than
-    /// `begin_within` after the first.
+    /// Presents a cookie until there is a token or a new cookie. `known` is the session of the current token. If it is
+    /// None or has ended, the browser's last active session is used. Each request may take `timeout`. No request begins
+    /// later than `begin_within` after the first.
     pub(in crate::app) async fn ask_session(
         &self,
         account: &AccountName,

@@ -199,15 +199,15 @@ impl Vault {
     /// # Errors
     /// [`UnreadableRow`] for the secret that does not open.
     pub fn check(&self, sealed: &SealedCredential) -> Result<AccessToken, UnreadableRow> {
-        let unreadable = |table, column, row: String| {
+        let unreadable_row = |table, column, row: String| {
             move |error: VaultError| {
                 let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
                 UnreadableRow { table, column, row, reason, provider_type: Some(sealed.provider_type) }
             }
         };
-        let secret = || unreadable("config_secrets", "value", refresh_token_key(&sealed.name));
-        self.open_refresh_token(sealed).map_err(secret())?;
-        self.open_access_token(sealed).map_err(unreadable("llm_providers", "api_key", sealed.name.to_string()))
+        let refresh_token_row = || unreadable_row("config_secrets", "value", refresh_token_key(&sealed.name));
+        self.open_refresh_token(sealed).map_err(refresh_token_row())?;
+        self.open_access_token(sealed).map_err(unreadable_row("llm_providers", "api_key", sealed.name.to_string()))
     }
 
     /// Returns the mark of an API token, which authenticates all its values. The mark of a link or session also seals

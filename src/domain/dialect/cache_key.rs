@@ -12,7 +12,7 @@ use super::{json_writer::JsonWriter, members::Members};
 /// The maximum length of a key at the backend, in characters.
 const MAX_CHARS: usize = 64;
 /// A key is derived from at most this many bytes of each text.
-const MAX_START: usize = 64 * 1024;
+const MAX_START_BYTES: usize = 64 * 1024;
 
 /// The caller, account and session that a cache key belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl CacheScope {
 fn key_of(texts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for text in texts {
-        let kept = text.as_bytes().get(..MAX_START).unwrap_or(text.as_bytes());
+        let kept = text.as_bytes().get(..MAX_START_BYTES).unwrap_or(text.as_bytes());
         hash.update(kept.len().to_be_bytes());
         hash.update(kept);
     }

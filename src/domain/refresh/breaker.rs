@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::domain::{ids::AccountName, time::Timestamp};
 
 /// The number of consecutive faults that open the breaker.
-const FAULTS: usize = 5;
+const FAULTS_TO_OPEN: usize = 5;
 
 /// The circuit breaker of one server.
 #[derive(Debug, Default)]
@@ -60,12 +60,12 @@ impl Breaker {
         }
     }
 
-    /// Records a fault. The breaker opens after [`FAULTS`] consecutive faults. They must concern several accounts,
-    /// unless the account is the only one at this server (`is_only`). Returns whether the breaker is open.
+    /// Records a fault. The breaker opens after [`FAULTS_TO_OPEN`] consecutive faults. They must concern several
+    /// accounts, unless the account is the only one at this server (`is_only`). Returns whether the breaker is open.
     pub fn record_fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
         self.has_several_accounts |= *self.first.get_or_insert_with(|| account.clone()) != *account;
-        let opens = self.faults >= FAULTS && (is_only || self.has_several_accounts);
+        let opens = self.faults >= FAULTS_TO_OPEN && (is_only || self.has_several_accounts);
         if opens {
             (self.open_until, self.probe) = (Some(now.plus(pause)), None);
         }
