@@ -70,7 +70,7 @@ pub(super) async fn run(
     print(&summary(options, &stores.name, count))
 }
 
-/// Copies all tables and writes the end line. Returns the number of rows.
+/// Copies the tables and writes the end line. Returns the number of rows.
 async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool) -> Result<usize, StartError> {
     let mut count = 0;
     let mut sink = |batch: TableRows| {

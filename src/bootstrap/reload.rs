@@ -67,7 +67,7 @@ fn apply(filter: &str, log: &LogFilter) {
     }
 }
 
-/// Logs the settings that differ from those at the start, so that a change that still needs a restart is reported again.
+/// Logs the settings that differ from those at the start, so that a change that needs a restart is reported each time.
 fn report_changes(started: &[Explained], now: &[Explained]) {
     // Fingerprints are compared, because all secrets have the same shown value.
     let contains = |settings: &[Explained], wanted: &Explained| {

@@ -120,7 +120,7 @@ impl Generation {
     pub const FIRST: Self = Self(0);
 }
 
-/// An authenticated caller. Only the principal that started a login may finish or end it.
+/// An authenticated caller. Only the principal that started a login may paste its redirect URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal(String);
 

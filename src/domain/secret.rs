@@ -1,8 +1,8 @@
 //! One type for each kind of secret, so that a secret cannot be printed, logged or confused with another kind.
 //!
-//! Every type prints as `[REDACTED]` and wipes its memory when it is dropped. The text is accessible only through
-//! [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it. A code and a verifier are
-//! not `Clone`: they move into the one request that spends them.
+//! Every type prints as its name and `[REDACTED]`, and wipes its memory when it is dropped. The text is accessible only
+//! through [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it. A code and a
+//! verifier are not `Clone`: they move into the one request that spends them.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Hands out access tokens from memory. Without a fault, presents each refresh token at most once across all replicas.
-//! Writes received tokens to the token journal before it calls the store. No other service presents refresh tokens.
+//! Hands out access tokens from memory. Without a fault, presents a single-use refresh token at most once across all
+//! replicas; no other service presents one. Writes received tokens to the token journal before it calls the store.
 //!
 //! `schedule`, `source`, `refused` or the owner starts a refresh. `run` joins concurrent callers and takes a slot.
 //! `refresh` presents the token under a lease and commits the response. The rules are in [`crate::domain::refresh`].

@@ -3,8 +3,8 @@
 //!
 //! 1. Before the token is presented, the lease is in the store and the presentation is in the journal.
 //! 2. Before the store is called with the response, the response is in the journal.
-//! 3. The commit is retried until the store responds, or until the next start if the gateway stops. Only then is the
-//!    journal record marked as committed, or deleted if the store did not accept its tokens.
+//! 3. The commit is retried until the store responds, by the next start if need be. The journal record is marked as
+//!    committed, or deleted if the store did not accept its tokens, only after that response.
 //!
 //! If the journal cannot be written, the refresh continues, and the new tokens are only in memory until the commit.
 

@@ -1,4 +1,4 @@
-//! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
+//! The provider registry: the connected accounts with their access tokens, in memory, for every request to a provider.
 //!
 //! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
 //! accounts. Registrations may arrive in any order. One that is older than the registered one, or that belongs to a

@@ -210,8 +210,8 @@ impl Vault {
         self.open_access_token(sealed).map_err(unreadable_row("llm_providers", "api_key", sealed.name.to_string()))
     }
 
-    /// Returns the mark of an API token, which authenticates all its values. The mark of a link or session also seals
-    /// the digest of the gateway token under which it was issued.
+    /// Returns the mark of an API token, which authenticates its values except `last_used_at`. The mark of a link or
+    /// session also seals the digest of the gateway token under which it was issued.
     pub fn mark(&self, token: &ApiToken, gateway_token: Option<&TokenDigest>) -> Result<SealedSecret, VaultError> {
         let content = gateway_token.map_or("", TokenDigest::as_str);
         Ok(self.cipher.seal(&SealContext::ApiToken(token), content)?)

@@ -39,7 +39,7 @@ impl RefreshState {
         }
     }
 
-    /// Returns when the next refresh is due. A jitter, equal on all replicas, spreads accounts over a tenth of the lead.
+    /// Returns when the next refresh is due. A jitter, equal on all replicas, spreads accounts over a tenth of `lead`.
     pub fn due_at(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         let lead = policy.lead_for(self.lifetime()?);
         Some(self.expires_at?.minus(lead).plus(lead.mul_f64(self.jitter() / 10.0)))
