@@ -1,4 +1,4 @@
-//! `goclaw backup`: writes a consistent copy of the database into an archive that is encrypted with a passphrase.
+//! `goclaw backup`: writes a copy of the database into an archive that is encrypted with a passphrase.
 //!
 //! The main tables are read in one transaction, and the responses in another (`BEGIN_SNAPSHOT` in
 //! `adapters/store/*/tables.rs`), so gateways may run meanwhile.

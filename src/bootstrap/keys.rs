@@ -1,4 +1,5 @@
-//! `goclaw keys`: shows, replaces and adopts encryption keys. Uses the database directly and needs no running gateway.
+//! `goclaw keys`: shows and replaces encryption keys, and adopts a database of the first format. Uses the database
+//! directly, so no gateway needs to run.
 
 use std::{sync::Arc, time::Duration};
 

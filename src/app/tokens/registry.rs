@@ -2,7 +2,7 @@
 //!
 //! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
 //! accounts. Registrations may arrive in any order. One that is older than the registered one, or that belongs to a
-//! signed-out login, is ignored.
+//! logged-out login, is ignored.
 
 use std::{
     collections::HashMap,
@@ -57,8 +57,8 @@ struct Entry {
     registration: Option<Arc<ProviderRegistration>>,
     /// Set, with no `registration`, if the account's row is unreadable.
     unreadable: Option<Arc<UnreadableAccount>>,
-    /// The login that was signed out last. It is not registered again.
-    signed_out: Option<LoginId>,
+    /// The login that was logged out last. It is not registered again.
+    logged_out: Option<LoginId>,
 }
 
 /// Number of shards. With 100,000 accounts, each has about a hundred.
@@ -184,7 +184,7 @@ impl ProviderRegistry {
         let registration = Arc::new(registration);
         self.newest.fetch_max(registration.revision.0, Ordering::Relaxed);
         self.change(name, |entry| {
-            let is_outdated = entry.signed_out.as_ref() == Some(&registration.refresh.version.login_id)
+            let is_outdated = entry.logged_out.as_ref() == Some(&registration.refresh.version.login_id)
                 || entry.registration.as_ref().is_some_and(|known| known.revision > registration.revision);
             if !is_outdated {
                 (entry.registration, entry.unreadable) = (Some(Arc::clone(&registration)), None);
@@ -213,7 +213,7 @@ impl ProviderRegistry {
     pub fn unregister(&self, name: &AccountName, login_id: &LoginId) {
         self.change(name, |entry| {
             entry.registration = entry.registration.take().filter(|known| known.refresh.version.login_id != *login_id);
-            (entry.unreadable, entry.signed_out) = (None, Some(login_id.clone()));
+            (entry.unreadable, entry.logged_out) = (None, Some(login_id.clone()));
         });
     }
 

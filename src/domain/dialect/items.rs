@@ -1,5 +1,5 @@
-//! Writes the items of a request's input. Replaces references by the items, and leaves out or rewrites what the backend
-//! refuses. All else is unchanged, including the ids.
+//! Writes the items of a request's input. Replaces references by the items, adds stored reasoning, and leaves out or
+//! rewrites what the backend refuses. All else is unchanged, including the ids.
 
 use serde_json::value::RawValue;
 

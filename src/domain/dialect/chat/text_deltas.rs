@@ -1,5 +1,5 @@
-//! Translates the texts of a streamed response to deltas. Each text is sent completely and once, even if the backend
-//! mixes deltas and finished texts.
+//! Translates the texts of a streamed response to deltas. Each text is sent once, up to a stop sequence, even if the
+//! backend mixes deltas and finished texts.
 
 use std::collections::HashMap;
 
