@@ -1,7 +1,7 @@
-//! `goclaw backup`: writes a consistent copy of the database into an archive that is encrypted with a passphrase.
+//! `goclaw backup`: writes a copy of the database into an archive that is encrypted with a passphrase.
 //!
-//! Each database file is read in one transaction (`BEGIN_SNAPSHOT` in `adapters/store/*/tables.rs`), so gateways may
-//! run meanwhile.
+//! The main tables are read in one transaction, and the responses in another (`BEGIN_SNAPSHOT` in
+//! `adapters/store/*/tables.rs`), so gateways may run meanwhile.
 
 use std::{
     fs,
@@ -51,14 +51,14 @@ pub(super) async fn run(
     {
         return Err(StartError::NoDatabase(path.display().to_string()));
     }
-    let passphrase = passphrase(&options.passphrase, PassphraseFor::New)?;
+    let passphrase = read_passphrase(&options.passphrase, PassphraseFor::New)?;
     // Without a key that opens the database, the backup could not be restored.
     keys::open(&settings).await?.check(Adoption::No).await?;
     let Storage { stores, cipher, .. } = Storage::open(&settings, Arc::new(SystemRandom)).await?;
     let mut header = Header::new(ArchiveKind::Backup, SystemClock.now().unix_millis());
-    header.key_checks = stores.keys.key_checks().await?.into_iter().map(stored).collect();
+    header.key_checks = stores.keys.key_checks().await?.into_iter().map(to_stored_check).collect();
     header.settings = config.as_deref().map(text_of).transpose()?;
-    header.secrets = options.with_keys.then(|| secrets(&settings)).transpose()?;
+    header.secrets = options.with_keys.then(|| archived_secrets(&settings)).transpose()?;
     let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
     let count = copy(&stores, &mut archive, !options.without_responses).await?;
     let draft = archive.finish()?;
@@ -67,10 +67,10 @@ pub(super) async fn run(
     let event = AuditEvent::done(AuditAction::BackedUp, stores.name.clone(), Some(format!("{count} rows")));
     stores.audit.append(event, &author).await?;
     draft.publish()?;
-    print(&done(options, &stores.name, count))
+    print(&summary(options, &stores.name, count))
 }
 
-/// Copies all tables and writes the end line. Returns the number of rows.
+/// Copies the tables and writes the end line. Returns the number of rows.
 async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool) -> Result<usize, StartError> {
     let mut count = 0;
     let mut sink = |batch: TableRows| {
@@ -97,7 +97,7 @@ async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool
     Ok(count)
 }
 
-fn done(options: &BackupOptions, database: &str, count: usize) -> String {
+fn summary(options: &BackupOptions, database: &str, count: usize) -> String {
     let keys = if options.with_keys {
         "The encryption keys and the gateway's token are in it: keep file and passphrase apart."
     } else {
@@ -106,9 +106,9 @@ fn done(options: &BackupOptions, database: &str, count: usize) -> String {
     format!("Backed up {database} to {}: {count} rows.\n{keys}", options.file.display())
 }
 
-fn secrets(settings: &Settings) -> Result<ArchivedSecrets, StartError> {
+fn archived_secrets(settings: &Settings) -> Result<ArchivedSecrets, StartError> {
     let keys = first_start::existing_keys(settings)?;
-    let managed_by = first_start::token_file_of(settings);
+    let managed_by = first_start::token_file_manager(settings);
     let token = match &settings.server.token {
         Some(token) => Some(token.clone()),
         None => read_secret_file(&settings.token_file(), managed_by)?,
@@ -121,12 +121,12 @@ fn text_of(path: &Path) -> Result<SecretString, StartError> {
     read.map_err(|source| StartError::ConfigFile { path: path.to_owned(), source })
 }
 
-fn stored(check: KeyCheck) -> StoredCheck {
+fn to_stored_check(check: KeyCheck) -> StoredCheck {
     StoredCheck { key_id: check.key_id.to_string(), value: check.value.into_string() }
 }
 
 /// Reads the passphrase from the file in the options, or else from the terminal or stdin.
-pub(super) fn passphrase(options: &PassphraseOptions, purpose: PassphraseFor) -> Result<SecretString, StartError> {
+pub(super) fn read_passphrase(options: &PassphraseOptions, purpose: PassphraseFor) -> Result<SecretString, StartError> {
     match &options.passphrase_file {
         Some(path) if path.as_os_str() != "-" => {
             let text = read_secret_file(path, ManagedBy::Owner)?;

@@ -40,8 +40,8 @@ pub(super) async fn announce(
 }
 
 async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
-    let local = || local_url(&settings.server, address.ip(), address.port());
-    let base = settings.server.public_url.as_ref().map_or_else(local, ToString::to_string);
+    let local_base = || local_url(&settings.server, address.ip(), address.port());
+    let base = settings.server.public_url.as_ref().map_or_else(local_base, ToString::to_string);
     let status = async { app.accounts.status(&account_name(openai_codex::NAME)?, &Principal::gateway_token()).await };
     let status = status.await.ok();
     let token = match &settings.server.token {
@@ -52,7 +52,7 @@ async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, a
         None => program_name(),
         Some(file) => format!("{} --config {}", program_name(), file.display()),
     };
-    let page = page(&base, &goclaw, app).await;
+    let page = page_address(&base, &goclaw, app).await;
     let connected = status.as_ref().is_some_and(|status| status.authenticated);
     let next = if connected { format!("{goclaw} auth status") } else { format!("{goclaw} auth login") };
     format!(
@@ -66,12 +66,12 @@ async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, a
 }
 
 /// Returns the address of the page, with a link that opens it once. The link is a secret, so it must not be logged.
-async fn page(base: &str, goclaw: &str, app: &App) -> String {
+async fn page_address(base: &str, goclaw: &str, app: &App) -> String {
     match app.access.create_page_link(None).await {
         Ok(IssuedToken { secret, .. }) => {
             format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret())
         }
-        Err(_shown_by_status) => format!("{base}/ (a link that opens it: {goclaw} open)"),
+        Err(_) => format!("{base}/ (a link that opens it: {goclaw} open)"),
     }
 }
 

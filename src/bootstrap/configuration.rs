@@ -43,7 +43,7 @@ pub(super) fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<
         first_start::existing_keys(&settings).map(drop),
         first_start::check_token(&settings),
         stores::check(&settings.database),
-        serve::outbound(&settings.outbound).map(drop),
+        serve::build_outbound(&settings.outbound).map(drop),
     ];
     checks.into_iter().filter_map(Result::err).map(|error| sentence(&error)).collect()
 }

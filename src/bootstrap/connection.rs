@@ -1,6 +1,6 @@
 //! Finds the gateway and its token for a client command. The URL is `GOCLAW_GATEWAY_URL`, or else it is built from
-//! `GOCLAW_HOST` and `GOCLAW_PORT`, or else from the settings. The token is `GOCLAW_TOKEN`. For a gateway on this
-//! machine, it may also come from the settings or the token file.
+//! `GOCLAW_HOST` and `GOCLAW_PORT`, or else from the settings. The token is `GOCLAW_TOKEN`. For a gateway that
+//! listens on a loopback address or on all addresses, it may also come from the settings or the token file.
 
 use std::{
     fmt::Display,
@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{StartError, first_start::token_file_of};
+use super::{StartError, first_start::token_file_manager};
 use crate::adapters::{
     cli::Connection,
     secret_file::read_secret_file,
@@ -32,9 +32,9 @@ pub(super) fn resolve(
     if let Some(host) = environment.text("GOCLAW_HOST") {
         return Ok(Connection { token, insecure, ..to_host(&settings, host, &port) });
     }
-    let is_local = reachable(settings.server.host).is_loopback();
+    let is_local = reachable_address(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
-    let (own_file, managed_by) = (settings.token_file(), token_file_of(&settings));
+    let (own_file, managed_by) = (settings.token_file(), token_file_manager(&settings));
     let configured = token.or_else(|| settings.server.token.filter(|_| is_local));
     let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
@@ -47,7 +47,7 @@ pub(super) fn resolve(
 /// Returns the connection, without a token, to the gateway of this machine with these settings at `port`.
 pub(super) fn to_gateway_of(settings: &Settings, port: &str) -> Connection {
     let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
-    Connection { public_url, ..to_listener(settings, reachable(settings.server.host), port) }
+    Connection { public_url, ..to_listener(settings, reachable_address(settings.server.host), port) }
 }
 
 /// Returns the connection to a gateway with these settings on the machine that `GOCLAW_HOST` names.
@@ -55,7 +55,9 @@ fn to_host(settings: &Settings, host: &str, port: &str) -> Connection {
     let address = host.parse::<IpAddr>();
     let has_tls = settings.server.tls_files().is_some();
     match address {
-        Ok(ip) if has_tls && (ip.is_loopback() || ip.is_unspecified()) => to_listener(settings, reachable(ip), port),
+        Ok(ip) if has_tls && (ip.is_loopback() || ip.is_unspecified()) => {
+            to_listener(settings, reachable_address(ip), port)
+        }
         address => {
             let (scheme, ca_file) = (if has_tls { "https" } else { "http" }, settings.outbound.ca_file.clone());
             let host = address.map_or_else(|_a_name| host.to_owned(), in_url);
@@ -84,7 +86,7 @@ fn to_listener(settings: &Settings, ip: IpAddr, port: &str) -> Connection {
 /// Returns the URL at which this machine reaches a gateway that listens on `host`.
 pub(super) fn local_url(server: &ServerSettings, host: IpAddr, port: impl Display) -> String {
     let scheme = if server.tls_files().is_some() { "https" } else { "http" };
-    format!("{scheme}://{}:{port}", in_url(reachable(host)))
+    format!("{scheme}://{}:{port}", in_url(reachable_address(host)))
 }
 
 /// Formats an address as the host of a URL, with IPv6 in brackets.
@@ -97,6 +99,6 @@ fn in_url(ip: IpAddr) -> String {
 
 /// Returns the address at which this machine reaches a server that listens on `host`: the loopback address if `host` is
 /// unspecified, such as 0.0.0.0.
-pub(super) fn reachable(host: IpAddr) -> IpAddr {
+pub(super) fn reachable_address(host: IpAddr) -> IpAddr {
     if host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host }
 }

@@ -15,8 +15,8 @@ use crate::adapters::{
     settings::{Environment, Settings},
 };
 
-/// A prompt for the simulated model.
-const PROMPT: &str = r#"{"model": "gpt-5.5", "input": "Hello", "stream": true}"#;
+/// The body of a request to the simulated model.
+const REQUEST: &str = r#"{"model": "gpt-5.5", "input": "Hello", "stream": true}"#;
 
 /// Runs the demo until SIGINT or SIGTERM.
 pub(super) async fn run() -> Result<(), StartError> {
@@ -32,7 +32,7 @@ pub(super) async fn run() -> Result<(), StartError> {
     let folder = tempfile::tempdir().map_err(StartError::Runtime)?;
     let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
-    let stop = serve::stop_signal()?;
+    let stop = serve::listen_for_stop_signals()?;
     let token_file = settings.token_file().display().to_string();
     let guide = guide(&provider, &started, &token_file).await?;
     render::line(&guide).map_err(StartError::Output)?;
@@ -54,7 +54,7 @@ async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Res
          \n     export GOCLAW_GATEWAY_URL={base} GOCLAW_TOKEN=$(cat {token_file})\n     \
          goclaw auth status\n     \
          curl -N {base}/v1/responses -H \"Authorization: Bearer $GOCLAW_TOKEN\" -H 'Content-Type: application/json' \\\n       \
-         -d '{PROMPT}'\n\
+         -d '{REQUEST}'\n\
          \n3. Connect the simulated DashScope with the key {keys}.\n\
          \nCtrl-c stops the demo and deletes its files.\n"
     ))
@@ -62,7 +62,7 @@ async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Res
 
 /// Returns the settings, with free ports if the default ones are taken. The simulator accepts any redirect port.
 fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> {
-    let port_text = |default| default_or_free(default).map(|port| port.to_string()).map_err(StartError::Runtime);
+    let port_text = |default| default_or_free_port(default).map(|port| port.to_string()).map_err(StartError::Runtime);
     let (port, callback_port) = (port_text(3577)?, port_text(1455)?);
     let variables = [
         ("GOCLAW_DATA_DIR", folder),
@@ -78,7 +78,7 @@ fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> 
     Ok(Settings::load(None, &Environment::from_pairs(variables))?)
 }
 
-fn default_or_free(default: u16) -> io::Result<u16> {
-    let taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, default)).is_err());
-    if taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(default) }
+fn default_or_free_port(default: u16) -> io::Result<u16> {
+    let is_taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, default)).is_err());
+    if is_taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(default) }
 }

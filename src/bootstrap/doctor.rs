@@ -1,5 +1,5 @@
 //! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, for a problem,
-//! what to do. All checks run despite problems, except that an invalid configuration prevents the other checks.
+//! what to do. An invalid configuration prevents all other checks, and a failing database the check of its key.
 
 use std::{
     collections::BTreeMap,
@@ -85,17 +85,17 @@ pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) ->
 }
 
 async fn check_all(settings: &Settings) -> Vec<Finding> {
-    let mut findings = vec![Finding::fine("configuration", "valid"), api_port(settings).await];
-    findings.extend(settings.server.tls_files().map(certificate));
-    findings.push(callback_port(settings).await);
-    findings.push(open_files());
-    findings.extend(database_and_key(settings).await);
-    findings.extend(proxies(&settings.outbound));
-    findings.extend(providers(settings).await);
+    let mut findings = vec![Finding::fine("configuration", "valid"), check_api_port(settings).await];
+    findings.extend(settings.server.tls_files().map(check_certificate));
+    findings.push(check_callback_port(settings).await);
+    findings.push(check_open_files());
+    findings.extend(check_database_and_key(settings).await);
+    findings.extend(list_proxies(&settings.outbound));
+    findings.extend(check_providers(settings).await);
     findings
 }
 
-async fn api_port(settings: &Settings) -> Finding {
+async fn check_api_port(settings: &Settings) -> Finding {
     let (host, port) = (settings.server.host, settings.server.port);
     let subject = format!("API port {port}");
     let Err(error) = TcpListener::bind(SocketAddr::new(host, port)).await else {
@@ -106,8 +106,8 @@ async fn api_port(settings: &Settings) -> Finding {
         return Finding::problem(subject, format!("cannot listen on {host}: {error}"), remedy);
     }
     let gateway = to_gateway_of(settings, &port.to_string());
-    let answers = async { GatewayClient::new(&gateway)?.health().await };
-    if let Ok(Ok(_)) = timeout(HEALTH_TIMEOUT, answers).await {
+    let health = async { GatewayClient::new(&gateway)?.health().await };
+    if let Ok(Ok(_)) = timeout(HEALTH_TIMEOUT, health).await {
         return Finding::fine(subject, "a gateway responds there");
     }
     let remedy =
@@ -115,7 +115,7 @@ async fn api_port(settings: &Settings) -> Finding {
     Finding::problem(subject, format!("taken on {host}{}", held_by(port)), remedy)
 }
 
-fn certificate((certificate, key): (&Path, &Path)) -> Finding {
+fn check_certificate((certificate, key): (&Path, &Path)) -> Finding {
     match ServerCertificate::read(certificate, key) {
         Ok(read) => {
             let days = (read.ends_at() - SystemClock.now().unix_seconds()).div_euclid(24 * 60 * 60);
@@ -134,7 +134,7 @@ fn certificate((certificate, key): (&Path, &Path)) -> Finding {
     }
 }
 
-async fn callback_port(settings: &Settings) -> Finding {
+async fn check_callback_port(settings: &Settings) -> Finding {
     let port = settings.callback.port;
     let subject = format!("callback port {port}");
     let problem = match LoopbackListener.bind(&settings.callback.address()).await {
@@ -154,7 +154,7 @@ fn held_by(port: u16) -> String {
     holder_of(port).map(|holder| format!(", by {holder}")).unwrap_or_default()
 }
 
-fn open_files() -> Finding {
+fn check_open_files() -> Finding {
     let files = raise_open_files();
     if files >= MIN_FILES {
         return Finding::fine("open files", format!("at most {files}"));
@@ -164,7 +164,7 @@ fn open_files() -> Finding {
 }
 
 /// Checks the database and its encryption key. Does not create a missing SQLite file, unlike the first start.
-async fn database_and_key(settings: &Settings) -> Vec<Finding> {
+async fn check_database_and_key(settings: &Settings) -> Vec<Finding> {
     if let DatabaseSettings::Sqlite(path) = &settings.database
         && !path.exists()
     {
@@ -179,11 +179,11 @@ async fn database_and_key(settings: &Settings) -> Vec<Finding> {
     };
     vec![
         Finding::fine("database", format!("{} can be read and is up to date", stores.name)),
-        key(settings, &stores).await,
+        check_key(settings, &stores).await,
     ]
 }
 
-async fn key(settings: &Settings, stores: &Stores) -> Finding {
+async fn check_key(settings: &Settings, stores: &Stores) -> Finding {
     let subject = "encryption key";
     match (first_start::existing_keys(settings), stores.has_sealed_values().await) {
         (Ok(None), Ok(false)) => return Finding::fine(subject, "is generated at the first start"),
@@ -202,7 +202,7 @@ async fn key(settings: &Settings, stores: &Stores) -> Finding {
     }
 }
 
-fn proxies(settings: &OutboundSettings) -> Vec<Finding> {
+fn list_proxies(settings: &OutboundSettings) -> Vec<Finding> {
     let from = settings.proxy_variable.unwrap_or("outbound.proxy");
     let common = settings.proxy.iter().map(|proxy| Finding::fine("outbound proxy", format!("{proxy} ({from})")));
     let own = settings
@@ -213,8 +213,8 @@ fn proxies(settings: &OutboundSettings) -> Vec<Finding> {
 }
 
 /// Probes each server that an enabled account uses.
-async fn providers(settings: &Settings) -> Vec<Finding> {
-    let outbound = match serve::outbound(&settings.outbound) {
+async fn check_providers(settings: &Settings) -> Vec<Finding> {
+    let outbound = match serve::build_outbound(&settings.outbound) {
         Ok(outbound) => outbound,
         Err(error) => {
             let remedy = "Correct tls.ca_file, or install the package ca-certificates.";

@@ -187,8 +187,8 @@ pub fn sentence(error: &StartError) -> String {
 
 /// Joins lines, without those in which a parser quotes its input (`3 | token = ...`): they may hold a secret.
 fn one_line(text: &str) -> String {
-    let quotes =
+    let is_quote =
         |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim().starts_with('|');
-    let lines: Vec<&str> = text.lines().filter(|line| !quotes(line)).map(str::trim).collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !is_quote(line)).map(str::trim).collect();
     lines.join(": ").replace(": in ", " in ")
 }

@@ -8,7 +8,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{
     StartError,
-    backup::{passphrase, print},
+    backup::{print, read_passphrase},
     keys,
     stores::Storage,
 };
@@ -44,7 +44,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Moving, StartError> {
 }
 
 pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Result<(), StartError> {
-    let passphrase = passphrase(&options.passphrase, PassphraseFor::New)?;
+    let passphrase = read_passphrase(&options.passphrase, PassphraseFor::New)?;
     let moving = open(settings).await?;
     let names = (!options.all).then_some(options.names.as_slice());
     for _ in 0..TRIES {
@@ -55,7 +55,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         let header = Header::new(ArchiveKind::Accounts, SystemClock.now().unix_millis());
         let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
         for account in &opened.accounts {
-            archive.write(&Line { account: Some(archived(account)), ..Line::default() })?;
+            archive.write(&Line { account: Some(to_archived(account)), ..Line::default() })?;
         }
         let count = u64::try_from(opened.accounts.len()).unwrap_or(u64::MAX);
         archive.write(&Line { end: Some(count), ..Line::default() })?;
@@ -90,7 +90,7 @@ fn export_text(opened: &OpenedAccounts, file: &Path) -> String {
     )
 }
 
-fn archived(account: &PlaintextAccount) -> ArchivedAccount {
+fn to_archived(account: &PlaintextAccount) -> ArchivedAccount {
     ArchivedAccount {
         name: account.name.to_string(),
         provider_type: account.provider_type.as_str().to_owned(),
@@ -108,14 +108,14 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     if file.file_name().is_some_and(|name| name.to_string_lossy().contains(".draft-")) {
         return Err(StartError::DraftOfExport(file.clone()));
     }
-    let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
+    let passphrase = read_passphrase(&options.passphrase, PassphraseFor::Existing)?;
     let mut archive = ArchiveReader::open(file, &passphrase)?;
     if archive.header().kind != ArchiveKind::Accounts {
         return Err(StartError::IsABackup(file.clone()));
     }
     let mut accounts = Vec::new();
     while let Some(line) = archive.next_line()? {
-        accounts.extend(line.account.map(|account| moving_account(&account, file)).transpose()?);
+        accounts.extend(line.account.map(|account| to_plaintext(&account, file)).transpose()?);
     }
     let takes_all = options.names.is_empty();
     accounts.retain(|account| takes_all || options.names.contains(&account.name));
@@ -156,7 +156,7 @@ pub(super) async fn connect(
     Ok(names)
 }
 
-fn moving_account(account: &ArchivedAccount, file: &Path) -> Result<PlaintextAccount, StartError> {
+fn to_plaintext(account: &ArchivedAccount, file: &Path) -> Result<PlaintextAccount, StartError> {
     let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
     let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
     Ok(PlaintextAccount {

@@ -16,23 +16,23 @@ use crate::{
     ports::Random,
 };
 
-/// The name of the token journal's folder in the data folder.
+/// The token journal's folder in the data folder. Earlier versions called the journal `escrow`.
 pub(super) const JOURNAL_FOLDER: &str = "escrow";
-/// A file in the data folder: the digest of the replaced gateway token, and its expiry in Unix seconds.
-pub(super) const PREVIOUS_TOKEN: &str = "gateway.token.previous";
-/// A file in the data folder: the configuration file of a restored backup.
-pub(super) const RESTORED_SETTINGS: &str = "restored-settings";
+/// In the data folder: the digest of the replaced gateway token, and its expiry in Unix seconds.
+pub(super) const PREVIOUS_TOKEN_FILE: &str = "gateway.token.previous";
+/// In the data folder: the configuration file of a restored backup.
+pub(super) const RESTORED_SETTINGS_FILE: &str = "restored-settings";
 
 /// Checks that no other user can have put files into the data folder.
 pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
     // Files that the owner has configured are checked when they are read.
     let token = settings.server.token_file.is_none().then_some("gateway.token");
     let key = settings.encryption.key_file.is_none().then_some("encryption.key");
-    let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN]).collect();
+    let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN_FILE]).collect();
     let databases = ["goclaw.db", "goclaw.responses.db"];
     let databases =
-        databases.iter().flat_map(|name| ["", "-wal", "-shm", "-journal"].map(|end| format!("{name}{end}")));
-    let files: Vec<String> = databases.chain([JOURNAL_FOLDER, RESTORED_SETTINGS].map(str::to_owned)).collect();
+        databases.iter().flat_map(|name| ["", "-wal", "-shm", "-journal"].map(|suffix| format!("{name}{suffix}")));
+    let files: Vec<String> = databases.chain([JOURNAL_FOLDER, RESTORED_SETTINGS_FILE].map(str::to_owned)).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     Ok(data_folder::check_data_folder(&settings.data_dir, &secrets, &files)?)
 }
@@ -48,7 +48,7 @@ pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, Star
             return parse(keys, format!("the setting {setting}"));
         }
     }
-    match read_secret_file(&path, key_file_of(settings))? {
+    match read_secret_file(&path, key_file_manager(settings))? {
         Some(text) => parse(&text, path.display().to_string()),
         None if encryption.key_file.is_some() => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(None),
@@ -56,19 +56,19 @@ pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, Star
 }
 
 /// Returns who manages the key file: the owner, if it is configured.
-pub(super) fn key_file_of(settings: &Settings) -> ManagedBy {
+pub(super) fn key_file_manager(settings: &Settings) -> ManagedBy {
     if settings.encryption.key_file.is_some() { ManagedBy::Owner } else { ManagedBy::Gateway }
 }
 
 /// Returns who manages the token file: the owner, if it is configured.
-pub(super) fn token_file_of(settings: &Settings) -> ManagedBy {
+pub(super) fn token_file_manager(settings: &Settings) -> ManagedBy {
     if settings.server.token_file.is_some() { ManagedBy::Owner } else { ManagedBy::Gateway }
 }
 
 /// Returns a function that rereads the keys while the gateway runs. Only keys in a file can change.
 pub(super) fn key_source(settings: &Settings) -> KeySource {
     let is_in_file = settings.encryption.key.is_none() && settings.encryption.keys.is_none();
-    let (path, managed_by) = (settings.key_file(), key_file_of(settings));
+    let (path, managed_by) = (settings.key_file(), key_file_manager(settings));
     Box::new(move || {
         let text = if is_in_file { read_secret_file(&path, managed_by).ok().flatten()? } else { return None };
         KeyRing::parse(&text).ok()
@@ -106,30 +106,30 @@ pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<
     let path = settings.token_file();
     let (token, place) = match &settings.server.token {
         Some(token) => (token.clone(), "the setting server.token".to_owned()),
-        None => (token_in_file(&path, token_file_of(settings), random)?, path.display().to_string()),
+        None => (read_or_create_token(&path, token_file_manager(settings), random)?, path.display().to_string()),
     };
-    long_enough(token, place)
+    check_length(token, place)
 }
 
 /// Checks the token that [`gateway_token`] would return, without creating one.
 pub(super) fn check_token(settings: &Settings) -> Result<(), StartError> {
-    let (path, managed_by) = (settings.token_file(), token_file_of(settings));
+    let (path, managed_by) = (settings.token_file(), token_file_manager(settings));
     let (token, place) = match &settings.server.token {
         Some(token) => (Some(token.clone()), "the setting server.token".to_owned()),
         None => (read_secret_file(&path, managed_by)?, path.display().to_string()),
     };
     match token {
-        Some(token) => long_enough(token, place).map(drop),
+        Some(token) => check_length(token, place).map(drop),
         None if managed_by == ManagedBy::Owner => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(()),
     }
 }
 
-fn long_enough(token: SecretString, place: String) -> Result<SecretString, StartError> {
+fn check_length(token: SecretString, place: String) -> Result<SecretString, StartError> {
     if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
 }
 
-fn token_in_file(path: &Path, managed_by: ManagedBy, random: &dyn Random) -> Result<SecretString, StartError> {
+fn read_or_create_token(path: &Path, managed_by: ManagedBy, random: &dyn Random) -> Result<SecretString, StartError> {
     if managed_by == ManagedBy::Gateway && read_secret_file(path, managed_by)?.is_none() {
         let mut bytes = [0; 32];
         random.fill(&mut bytes)?;

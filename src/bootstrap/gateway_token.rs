@@ -12,7 +12,7 @@ use super::{
     StartError,
     backup::print,
     connection::to_gateway_of,
-    first_start::{self, PREVIOUS_TOKEN, token_file_of},
+    first_start::{self, PREVIOUS_TOKEN_FILE, token_file_manager},
     stores::Storage,
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     ports::{Clock, Random},
 };
 
-/// Attempts to send the new token to a running gateway, and the pause between them.
+/// Maximum number of attempts to send the new token to a running gateway, and the pause between them.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1_100);
 
@@ -44,7 +44,7 @@ pub(super) fn digests(settings: &Settings, token: &SecretString) -> GatewayToken
 
 /// Returns a function that rereads the tokens while the gateway runs. Only tokens in files can change.
 pub(super) fn source(settings: &Settings) -> TokenSource {
-    let (path, managed_by) = (settings.token_file(), token_file_of(settings));
+    let (path, managed_by) = (settings.token_file(), token_file_manager(settings));
     let (configured, previous_file) = (settings.server.token.clone(), previous_file(settings));
     Box::new(move || {
         let token = match &configured {
@@ -64,13 +64,13 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool
     let missing = if is_configured { StartError::ConfiguredFileMissing } else { StartError::NotStartedYet };
     let old = match &settings.server.token {
         Some(token) => token.clone(),
-        None => read_secret_file(&path, token_file_of(settings))?.ok_or_else(|| missing(path.clone()))?,
+        None => read_secret_file(&path, token_file_manager(settings))?.ok_or_else(|| missing(path.clone()))?,
     };
     let now = SystemClock.now();
     let until = now.plus(overlap.min(LONGEST_OVERLAP));
     let in_words = TimeFormatter::local(now).time(until.unix_seconds());
-    let note = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
-    replace_secret_file(&previous_file(settings), &note.into())?;
+    let line = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
+    replace_secret_file(&previous_file(settings), &line.into())?;
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
     let detail = if is_configured {
         format!("the configured one stays valid until {in_words}; it has no successor yet")
@@ -119,11 +119,11 @@ async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
 }
 
 fn is_configured(settings: &Settings) -> bool {
-    settings.server.token.is_some() || token_file_of(settings) == ManagedBy::Owner
+    settings.server.token.is_some() || token_file_manager(settings) == ManagedBy::Owner
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {
-    settings.data_dir.join(PREVIOUS_TOKEN)
+    settings.data_dir.join(PREVIOUS_TOKEN_FILE)
 }
 
 fn previous(settings: &Settings) -> Option<(TokenDigest, Timestamp)> {

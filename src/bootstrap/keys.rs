@@ -1,4 +1,5 @@
-//! `goclaw keys`: shows, replaces and adopts encryption keys. Uses the database directly and needs no running gateway.
+//! `goclaw keys`: shows and replaces encryption keys, and adopts a database of the first format. Uses the database
+//! directly, so no gateway needs to run.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,17 +15,19 @@ use crate::{
     app::{Adoption, KeyUse, Keys, Resealed, Vault},
 };
 
-/// How long running gateways may take to notice a new key.
+/// How long running gateways may take to notice a new key. They read changes twice a second.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
     match command {
-        KeysCommand::List => render::table(&list(&open(settings).await?.list().await?)).map_err(StartError::Output),
+        KeysCommand::List => {
+            render::table(&key_table(&open(settings).await?.list().await?)).map_err(StartError::Output)
+        }
         KeysCommand::Adopt => {
             let done = open(settings).await?.check(Adoption::Requested).await?;
-            print(&format!("The database is adopted. Values resealed: {}.{}", done.values, unopened(&done)))
+            print(&format!("The database is adopted. Values resealed: {}.{}", done.values, unopened_lines(&done)))
         }
-        KeysCommand::Reseal => print(&resealed(&open(settings).await?.reseal().await?)),
+        KeysCommand::Reseal => print(&summary(&open(settings).await?.reseal().await?)),
         KeysCommand::Rotate => rotate(settings).await,
     }
 }
@@ -71,7 +74,7 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     keys.check(Adoption::No).await?;
     // Running gateways notice the new key check, and seal with the new key from then on.
     keys.clock.sleep(NOTICED_WITHIN).await;
-    print(&resealed(&keys.reseal().await?))
+    print(&summary(&keys.reseal().await?))
 }
 
 const ROTATE_CONFIGURED: &str = "\
@@ -83,7 +86,7 @@ The keys are configured, so change them there, on every gateway that shares the 
   5. When this shows nothing under the old key: goclaw keys list
      remove the old key, and restart each gateway.";
 
-fn list(keys: &[KeyUse]) -> String {
+fn key_table(keys: &[KeyUse]) -> String {
     let yes_or_no = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let row = |key: &KeyUse| {
         let journal_records: usize = key.journal_records.values().sum();
@@ -99,12 +102,12 @@ fn list(keys: &[KeyUse]) -> String {
     text
 }
 
-fn resealed(done: &Resealed) -> String {
-    format!("Resealed: {} values, {} journal records.{}", done.values, done.journal_records, unopened(done))
+fn summary(done: &Resealed) -> String {
+    format!("Resealed: {} values, {} journal records.{}", done.values, done.journal_records, unopened_lines(done))
 }
 
 /// Returns a line for each value that could not be opened.
-fn unopened(done: &Resealed) -> String {
+fn unopened_lines(done: &Resealed) -> String {
     done.unopened.iter().map(|value| format!("\nCould not be opened, left unchanged: {value}")).collect()
 }
 

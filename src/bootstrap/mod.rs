@@ -1,7 +1,7 @@
 //! The composition root: reads the settings, builds the adapters, passes them to the core, and runs the command.
 //!
 //! Only this module imports every layer. [`serve`] runs the gateway, and `connection` finds it for client commands. The
-//! other commands use the database and the files directly. Each has its own module; `offline` has the shortest ones.
+//! other commands need no running gateway. Most have a module of their own; `offline` has the shortest ones.
 
 mod audit;
 mod backup;
@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    // Fails only if a provider is installed already, for example by a test.
+    // Fails only if a crypto provider is installed already, for example by a test.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -78,7 +78,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             })
             .map_err(|error| StartError::Runtime(io::Error::other(error)))?;
             let started = serve::start(&settings).await?;
-            let stop = serve::stop_signal()?;
+            let stop = serve::listen_for_stop_signals()?;
             reload::listen(config.clone(), environment.clone(), log, started.certificate.clone())?;
             let announced = banner::announce(&settings, config.as_deref(), started.address, &started.app).await;
             announced.map_err(StartError::Output)?;
@@ -93,7 +93,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Archive(command) => select! {
-            done = archives(command, cli.config, environment) => done?,
+            done = run_archive_command(command, cli.config, environment) => done?,
             // The passphrase prompt installs a SIGINT handler that tokio never removes, so the signal is handled here.
             _ = tokio::signal::ctrl_c() => return Err(StartError::Interrupted),
         },
@@ -108,29 +108,29 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;
         }
         Command::Audit(AuditCommand::Query(query)) => {
-            return ask_gateway(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
+            return run_client_command(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
         }
         Command::Client(ClientCommand::Tokens(TokensCommand::Rotate { name: None, overlap, output })) => {
             gateway_token::rotate(&Settings::load(cli.config, environment)?, overlap, output.json).await?;
         }
-        Command::Client(command) => return ask_gateway(command, cli.config, cli.insecure, environment).await,
+        Command::Client(command) => return run_client_command(command, cli.config, cli.insecure, environment).await,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a command that writes or reads an archive.
-async fn archives(
+async fn run_archive_command(
     command: ArchiveCommand,
     config: Option<PathBuf>,
     environment: &Environment,
 ) -> Result<(), StartError> {
-    let settings = |config| Settings::load(config, environment);
+    let load_settings = |config| Settings::load(config, environment);
     match command {
         ArchiveCommand::Backup(options) => backup::run(&options, config, environment).await,
-        ArchiveCommand::Restore(options) => restore::run(&options, &settings(config)?).await,
-        ArchiveCommand::Export(options) => export::export(&options, &settings(config)?).await,
+        ArchiveCommand::Restore(options) => restore::run(&options, &load_settings(config)?).await,
+        ArchiveCommand::Export(options) => export::export(&options, &load_settings(config)?).await,
         ArchiveCommand::Import(options) => {
-            let settings = settings(config)?;
+            let settings = load_settings(config)?;
             match options.from {
                 ImportFrom::Export => export::import(&options, &settings).await,
                 ImportFrom::Codex => take_over::codex_cli(&options, &settings).await,
@@ -141,7 +141,7 @@ async fn archives(
 }
 
 /// Runs a command that is a client of the running gateway.
-async fn ask_gateway(
+async fn run_client_command(
     command: ClientCommand,
     config: Option<PathBuf>,
     insecure: bool,

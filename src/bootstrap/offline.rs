@@ -11,7 +11,6 @@ pub(super) async fn migrate(settings: &Settings) -> Result<(), StartError> {
     render::line(&format!("The database {} is up to date.", stores.name)).map_err(StartError::Output)
 }
 
-/// Prints the OpenAPI document of the API.
 pub(super) fn print_openapi() -> Result<(), StartError> {
     render::line(http::openapi_document().trim_end()).map_err(StartError::Output)
 }

@@ -15,7 +15,7 @@ use crate::adapters::{
     settings::{Environment, Explained, Settings},
 };
 
-const FILTER: &str = "log.filter";
+const FILTER_KEY: &str = "log.filter";
 
 /// Listens for SIGHUP as long as the process runs.
 pub(super) fn listen(
@@ -25,17 +25,17 @@ pub(super) fn listen(
     certificate: Option<Arc<ServerCertificate>>,
 ) -> Result<(), StartError> {
     let mut hangups = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
-    let started = explained(&config, &environment).unwrap_or_default();
-    let mut filter = value_of(&started, FILTER);
+    let started = explain(&config, &environment).unwrap_or_default();
+    let mut filter = value_of(&started, FILTER_KEY);
     #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             if let Some(certificate) = &certificate {
                 certificate.reload();
             }
-            match explained(&config, &environment) {
+            match explain(&config, &environment) {
                 Ok(now) => {
-                    let new = value_of(&now, FILTER);
+                    let new = value_of(&now, FILTER_KEY);
                     if filter != new {
                         apply(new.as_deref().unwrap_or_default(), &log);
                         filter = new;
@@ -49,7 +49,7 @@ pub(super) fn listen(
     Ok(())
 }
 
-fn explained(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<Explained>, String> {
+fn explain(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<Explained>, String> {
     Settings::explain(config.clone(), environment).map_err(|error| error.to_string())
 }
 
@@ -67,15 +67,15 @@ fn apply(filter: &str, log: &LogFilter) {
     }
 }
 
-/// Logs the settings that differ from those at the start, so that a change that still needs a restart is reported again.
+/// Logs the settings that differ from those at the start, so that a change that needs a restart is reported each time.
 fn report_changes(started: &[Explained], now: &[Explained]) {
     // Fingerprints are compared, because all secrets have the same shown value.
-    let has = |settings: &[Explained], wanted: &Explained| {
+    let contains = |settings: &[Explained], wanted: &Explained| {
         settings.iter().any(|known| known.key == wanted.key && known.fingerprint == wanted.fingerprint)
     };
     let is_gone = |setting: &&Explained| now.iter().all(|known| known.key != setting.key);
-    let changed = now.iter().filter(|setting| !has(started, setting)).chain(started.iter().filter(is_gone));
-    let changed: Vec<&str> = changed.map(|setting| setting.key.as_str()).filter(|key| *key != FILTER).collect();
+    let changed = now.iter().filter(|setting| !contains(started, setting)).chain(started.iter().filter(is_gone));
+    let changed: Vec<&str> = changed.map(|setting| setting.key.as_str()).filter(|key| *key != FILTER_KEY).collect();
     if changed.is_empty() {
         tracing::info!("the configuration was read again; no other setting has changed since the start");
     } else {

@@ -13,8 +13,8 @@ use std::{
 
 use super::{
     StartError,
-    backup::{ROWS_PER_REPORT, passphrase, print, report},
-    first_start::{self, RESTORED_SETTINGS},
+    backup::{ROWS_PER_REPORT, print, read_passphrase, report},
+    first_start::{self, RESTORED_SETTINGS_FILE},
     stores::{Storage, Stores},
 };
 use crate::{
@@ -36,14 +36,14 @@ use crate::{
 const MAX_NAMES: usize = 20;
 
 pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
-    let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
+    let passphrase = read_passphrase(&options.passphrase, PassphraseFor::Existing)?;
     let mut archive = ArchiveReader::open(&options.file, &passphrase)?;
     if archive.header().kind != ArchiveKind::Backup {
         return Err(StartError::IsAnExport(options.file.clone()));
     }
     first_start::check_data_folder(settings)?;
     if !options.replace {
-        refuse_used(&settings.database).await?;
+        refuse_database_in_use(&settings.database).await?;
     }
     let notes = place_secrets(archive.header(), settings)?;
     check_keys(archive.header(), settings)?;
@@ -75,7 +75,7 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
 }
 
 /// Refuses a database that is in use, before any file is written.
-async fn refuse_used(database: &DatabaseSettings) -> Result<(), StartError> {
+async fn refuse_database_in_use(database: &DatabaseSettings) -> Result<(), StartError> {
     if let DatabaseSettings::Sqlite(path) = database
         && !path.exists()
     {
@@ -150,7 +150,7 @@ fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, St
         notes.extend((!is_new).then(|| kept.to_owned()));
     }
     if let Some(text) = &header.settings {
-        let path = settings.data_dir.join(RESTORED_SETTINGS);
+        let path = settings.data_dir.join(RESTORED_SETTINGS_FILE);
         replace_secret_file(&path, text)?;
         notes.push(format!("\nThe settings in the archive are in {}; compare them with yours.", path.display()));
     }
@@ -159,7 +159,9 @@ fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, St
 
 fn is_own_key_file(settings: &Settings) -> bool {
     let encryption = &settings.encryption;
-    encryption.key.is_none() && encryption.keys.is_none() && first_start::key_file_of(settings) == ManagedBy::Gateway
+    encryption.key.is_none()
+        && encryption.keys.is_none()
+        && first_start::key_file_manager(settings) == ManagedBy::Gateway
 }
 
 fn key_place(settings: &Settings) -> String {
@@ -175,11 +177,11 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
         key_id: KeyId::new(check.key_id.clone()),
         value: SealedSecret::from_stored(check.value.clone()),
     };
-    let opens = first_start::existing_keys(settings)?.is_some_and(|ring| {
+    let any_opens = first_start::existing_keys(settings)?.is_some_and(|ring| {
         let vault = Vault::new(Arc::new(XChaChaCipher::new(&ring, Arc::new(SystemRandom))));
         header.key_checks.iter().map(to_key_check).any(|check| vault.opens_key_check(&check))
     });
-    if opens {
+    if any_opens {
         return Ok(());
     }
     let needed: Vec<&str> = header.key_checks.iter().map(|check| check.key_id.as_str()).collect();
@@ -189,42 +191,42 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
 /// Describes what happens to the accounts.
 fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck) -> String {
     let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
-    let names = |wanted: BackupCoverage| {
+    let names_with = |wanted: BackupCoverage| {
         let matching = restored.accounts.iter().filter(|account| journal.coverage(account) == wanted);
         matching.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
     };
     let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
     for (names, what) in [
         (
-            names(BackupCoverage::NewerTokens),
+            names_with(BackupCoverage::NewerTokens),
             "newest tokens are in this machine's journal; the next start writes them back",
         ),
-        (names(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
-        (names(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
-        (names(BackupCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
-        (names(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
+        (names_with(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
+        (names_with(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
+        (names_with(BackupCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
+        (names_with(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
         (
-            names(BackupCoverage::Unknown),
+            names_with(BackupCoverage::Unknown),
             "in doubt (restored): their refresh tokens may be spent. They work until their access tokens expire. Sign in \
              again, or risk the old token: goclaw auth refresh NAME",
         ),
         (unreadable, "cannot be read"),
     ] {
         if !names.is_empty() {
-            let _ = write!(text, "\n  {}: {what}", listed(&names));
+            let _ = write!(text, "\n  {}: {what}", name_list(&names));
         }
     }
     text
 }
 
-/// Lists the tokens of programs that are valid again.
+/// Describes what happens to sessions of the page, and lists the tokens of programs that are valid again.
 fn tokens_in_words(restored: &Restored, replaced: bool, made_at: &str) -> String {
     let names: Vec<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
     let sessions = "\nSessions of the page and links to it have ended.";
     if names.is_empty() {
         return sessions.to_owned();
     }
-    let listed = listed(&names);
+    let listed = name_list(&names);
     if replaced {
         return format!(
             "{sessions}\nTokens of programs that came back, although they were revoked: {listed}. Revoke them again."
@@ -235,7 +237,7 @@ fn tokens_in_words(restored: &Restored, replaced: bool, made_at: &str) -> String
     )
 }
 
-fn listed(names: &[&str]) -> String {
+fn name_list(names: &[&str]) -> String {
     let shown: Vec<&str> = names.iter().take(MAX_NAMES).copied().collect();
     let more = names.len().saturating_sub(shown.len());
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }

@@ -85,7 +85,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let clock = stores.clock;
     let token =
         GatewayToken::of(gateway_token::digests(settings, &token), gateway_token::source(settings), clock.clone());
-    let outbound = outbound(&settings.outbound)?;
+    let outbound = build_outbound(&settings.outbound)?;
     let oauth = Arc::new(HttpOAuthEndpoint::new(&outbound, clock.clone()).map_err(StartError::http_client)?);
     let request_ids = RequestIds::new(random.as_ref())?;
     let upstream = HttpUpstream::new(&outbound, Timeouts::default(), clock.clone()).map_err(StartError::HttpClient)?;
@@ -143,7 +143,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
 }
 
 /// Builds the outbound connections: reads the trusted authorities, and sets up the proxies.
-pub(super) fn outbound(settings: &OutboundSettings) -> Result<Outbound, StartError> {
+pub(super) fn build_outbound(settings: &OutboundSettings) -> Result<Outbound, StartError> {
     let OutboundSettings { proxy, proxy_variable: _, no_proxy, no_proxy_variable: _, accounts, ca_file, http2 } =
         settings;
     Ok(Outbound::new(&OutboundOptions {
@@ -188,7 +188,7 @@ fn limit_connections(limits: Limits, open_files: usize) -> Limits {
     Limits { connections: limits.connections.min(max).max(1), ..limits }
 }
 
-/// Logs a warning for each listener that other machines may reach, and for each secret that other users may read.
+/// Warns of listeners without TLS that other machines may reach, and of secrets that other users may read.
 fn warn_if_exposed(settings: &Settings) {
     let host = settings.server.host;
     if !host.is_loopback() && settings.server.tls_files().is_none() {
@@ -226,14 +226,14 @@ fn log_proxies(settings: &OutboundSettings) {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| {
-        let taken = source.kind() == io::ErrorKind::AddrInUse;
-        if taken { StartError::PortTaken { address } } else { StartError::Listen { address, source } }
+        let is_taken = source.kind() == io::ErrorKind::AddrInUse;
+        if is_taken { StartError::PortTaken { address } } else { StartError::Listen { address, source } }
     })
 }
 
 /// Listens for SIGTERM and SIGINT. The first signal begins the stop, and the second ends the streams of callers. No
 /// signal interrupts a save.
-pub(super) fn stop_signal() -> Result<Stop, StartError> {
+pub(super) fn listen_for_stop_signals() -> Result<Stop, StartError> {
     let listen = |kind| signal(kind).map_err(StartError::Runtime);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let stop = Stop::default();

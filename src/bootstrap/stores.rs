@@ -89,7 +89,7 @@ impl Stores {
         Ok(match settings {
             DatabaseSettings::Sqlite(path) => {
                 let store = SqliteStore::open(path, local.clone()).await?;
-                // Responses have a file of their own, so that no refresh waits for their writer.
+                // Responses and requests have a file of their own, so that no refresh waits for their writer.
                 let responses =
                     SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
                 let responses = Arc::new(responses);

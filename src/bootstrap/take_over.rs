@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The first bytes of a SQLite file.
-const SQLITE: &[u8] = b"SQLite format 3\0";
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Takes over the login of the Codex CLI, and renames its file.
 pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
@@ -65,7 +65,7 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
         options.key_file.as_deref().map(|path| GoServiceKey::parse(&secret_in(path)?).map_err(import_error(path)));
     let key = key.transpose()?;
     let (mut accounts, mut not_imported): (Vec<PlaintextAccount>, Vec<String>) = Default::default();
-    for row in rows.into_iter().map(of_stored) {
+    for row in rows.into_iter().map(to_row) {
         let is_chosen = options.names.is_empty() || options.names.iter().any(|name| name.as_str() == row.name);
         if !is_chosen {
             continue;
@@ -76,7 +76,7 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
             None => not_imported.push(format!("{} ({})", row.name, row.provider_type)),
         }
     }
-    if let Some(missing) = options.names.iter().find(|name| !has(&accounts, name)) {
+    if let Some(missing) = options.names.iter().find(|name| !has_account(&accounts, name)) {
         return Err(StartError::NotInArchive(missing.clone()));
     }
     if accounts.is_empty() {
@@ -94,23 +94,23 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
     print(&text)
 }
 
-fn of_stored(stored: StoredGoAccount) -> GoServiceRow {
+fn to_row(stored: StoredGoAccount) -> GoServiceRow {
     let (api_key, refresh_token) = (stored.api_key(), stored.refresh_token());
     let StoredGoAccount { name, display_name, provider_type, enabled, .. } = stored;
     GoServiceRow { name, display_name, provider_type, enabled, api_key, refresh_token }
 }
 
-fn has(accounts: &[PlaintextAccount], name: &AccountName) -> bool {
+fn has_account(accounts: &[PlaintextAccount], name: &AccountName) -> bool {
     accounts.iter().any(|account| account.name == *name)
 }
 
 fn is_sqlite(path: &Path) -> Result<bool, StartError> {
-    let mut start = [0; SQLITE.len()];
+    let mut start = [0; SQLITE_MAGIC.len()];
     let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     match read {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(source) => Err(StartError::ConfigFile { path: path.to_owned(), source }),
-        Ok(()) => Ok(start == SQLITE),
+        Ok(()) => Ok(start == SQLITE_MAGIC),
     }
 }
 

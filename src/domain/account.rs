@@ -26,7 +26,7 @@ impl AccountLabels {
 
     /// Whether both can be the same user in the same workspace. An id that one of them lacks counts as equal.
     pub fn may_be_same_as(&self, other: &Self) -> bool {
-        let agree = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
+        let agree = |one: &Option<String>, two: &Option<String>| one.is_none() || two.is_none() || one == two;
         agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
     }
 

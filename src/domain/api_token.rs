@@ -25,8 +25,8 @@ random_id!(
 );
 
 /// Idle timeout and maximum length of a page session (OWASP ASVS 7.3).
-const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
-const MAX_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+const SESSION_IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const MAX_SESSION_LENGTH: Duration = Duration::from_secs(12 * 60 * 60);
 /// The lifetime of a link that is not opened.
 const LINK_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// `last_used_at` is stored at most once in this time.
@@ -146,7 +146,7 @@ impl NewToken {
     }
 
     pub fn session(name: DisplayName, lineage: Lineage) -> Self {
-        Self { name, grant: Grant::Page, lineage, lifetime: Some(SESSION_IDLE) }
+        Self { name, grant: Grant::Page, lineage, lifetime: Some(SESSION_IDLE_TIMEOUT) }
     }
 
     pub fn link(name: DisplayName, lineage: Lineage) -> Self {
@@ -203,7 +203,7 @@ impl ApiToken {
 
     /// Returns when the session ends at the latest, however often it is used.
     pub fn session_ends_at(&self) -> Timestamp {
-        self.ends_at.unwrap_or(self.created_at.plus(MAX_SESSION))
+        self.ends_at.unwrap_or(self.created_at.plus(MAX_SESSION_LENGTH))
     }
 
     /// Returns the lineage of the token that this token creates. A session's link ends with that session. The session
@@ -217,7 +217,7 @@ impl ApiToken {
 
     /// Restarts the idle timeout of a session that is used at `now`.
     pub fn extended(mut self, now: Timestamp) -> Self {
-        self.expires_at = Some(now.plus(SESSION_IDLE).min(self.session_ends_at()));
+        self.expires_at = Some(now.plus(SESSION_IDLE_TIMEOUT).min(self.session_ends_at()));
         self
     }
 

@@ -75,7 +75,7 @@ pub enum AuditAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
     pub action: AuditAction,
-    /// The account's name, or the id of the token or key.
+    /// What was changed, for example the account's name, or the id of the token or key.
     pub subject: String,
     /// `done`, or the outcome of a login.
     pub result: &'static str,

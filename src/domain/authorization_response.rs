@@ -80,13 +80,13 @@ impl AuthorizationResponse {
             (Some(error), _) => refused(error, description.as_deref()),
             (None, Some(code)) => AuthorizationResult::Approved(AuthorizationCode::new(code)),
             // RFC 6749 requires `error` as well, but a description alone still explains the failure.
-            (None, None) => description.as_deref().map_or(AuthorizationResult::Empty, refused_without_code),
+            (None, None) => description.as_deref().map_or(AuthorizationResult::Empty, refused_without_error),
         };
         Ok(Self { state, issuer, result })
     }
 }
 
-fn refused_without_code(description: &str) -> AuthorizationResult {
+fn refused_without_error(description: &str) -> AuthorizationResult {
     AuthorizationResult::Refused { outcome: LoginOutcome::ProviderError, detail: LoginDetail::new(description) }
 }
 

@@ -163,7 +163,7 @@ impl SealedCredential {
             }
             account.take_tokens(rotation);
         }
-        // The account's status names both accounts.
+        // Keep the other account's labels: the status names both accounts.
         if effect == Effect::Discard
             && let Some(other) = event.rotation().filter(|rotation| !rotation.same_account)
         {

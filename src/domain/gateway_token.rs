@@ -13,7 +13,7 @@ pub const MIN_LENGTH: usize = 32;
 /// Secret scanners recognise a generated token by this prefix.
 const PREFIX: &str = "goclaw_gw_";
 /// The length of the checksum, in bytes.
-const CHECKSUM: usize = 4;
+const CHECKSUM_BYTES: usize = 4;
 
 /// Returns a new token: the prefix, the random bytes in base64url, `_`, and the first 8 hex digits of the SHA-256 of
 /// the text before the `_`. With this checksum, secret scanners distinguish a token from similar text.
@@ -21,7 +21,7 @@ pub fn generate(random: &[u8; 32]) -> SecretString {
     let mut token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
     let digest = Sha256::digest(&token);
     token.push('_');
-    for byte in digest.iter().take(CHECKSUM) {
+    for byte in digest.iter().take(CHECKSUM_BYTES) {
         // Writing to a string cannot fail.
         let _ = write!(token, "{byte:02x}");
     }

@@ -22,9 +22,9 @@ pub struct InvalidAccountName;
 
 impl AccountName {
     pub fn parse(text: &str) -> Result<Self, InvalidAccountName> {
-        let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let fits = !text.is_empty() && text.len() <= MAX_ACCOUNT_NAME;
-        if fits && text.chars().all(charset) && !text.starts_with('-') && !text.ends_with('-') {
+        if fits && text.chars().all(is_allowed) && !text.starts_with('-') && !text.ends_with('-') {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidAccountName)
@@ -120,7 +120,7 @@ impl Generation {
     pub const FIRST: Self = Self(0);
 }
 
-/// An authenticated caller. Only the principal that started a login may finish or end it.
+/// An authenticated caller. Only the principal that started a login may paste its redirect URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal(String);
 

@@ -4,7 +4,7 @@
 //! Pending --approved--> Exchanging --tokens saved--> Completed
 //! Pending --declined--> Denied, MissingEntitlement or ProviderError
 //! Pending --timeout--> Expired
-//! Pending --owner cancels--> Cancelled
+//! Pending or Exchanging --cancelled--> Cancelled
 //! Exchanging --any error--> CodeRefused, NotSaved, ...
 //! Exchanging --tokens of another account--> Unconfirmed --owner decides--> Completed or Cancelled
 //! Unconfirmed --timeout--> Expired
@@ -35,7 +35,7 @@ pub struct LoginSession {
     pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
-    /// The caller who may finish the login.
+    /// The caller who started the login.
     pub principal: Principal,
     /// The OAuth client as configured at the start. Later configuration changes do not affect the login.
     pub client: OAuthClient,

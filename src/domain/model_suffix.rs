@@ -4,10 +4,10 @@
 use super::model_list::ProviderModel;
 
 /// The suffixes that set the reasoning effort.
-const EFFORTS: [(&str, &str); 5] =
+const EFFORT_SUFFIXES: [(&str, &str); 5] =
     [("-minimal", "minimal"), ("-low", "low"), ("-medium", "medium"), ("-high", "high"), ("-xhigh", "xhigh")];
 /// The suffix of the priority service tier.
-const FAST: &str = "-fast";
+const FAST_SUFFIX: &str = "-fast";
 
 /// The parameters that the suffixes of a model's name set. The request's own parameters take precedence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,12 +40,12 @@ impl ModelSuffixes {
 
     /// Splits off the last suffix. Each kind of suffix may occur once.
     fn split_last(self, name: &str) -> Option<(&str, Self)> {
-        let effort = EFFORTS.into_iter().filter(|_| self.effort.is_none());
+        let effort = EFFORT_SUFFIXES.into_iter().filter(|_| self.effort.is_none());
         let effort = effort.filter_map(|(suffix, effort)| Some((name.strip_suffix(suffix)?, Some(effort)))).next();
         let shorter = match effort {
             Some((model, effort)) => Some((model, Self { effort, ..self })),
             None if self.is_fast => None,
-            None => name.strip_suffix(FAST).map(|model| (model, Self { is_fast: true, ..self })),
+            None => name.strip_suffix(FAST_SUFFIX).map(|model| (model, Self { is_fast: true, ..self })),
         };
         shorter.filter(|(model, _)| !model.is_empty())
     }

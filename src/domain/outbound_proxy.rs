@@ -49,15 +49,15 @@ impl ProxyUrl {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidProxy);
         }
-        let decoded = |text: &str| SecretString::from(percent_decode_str(text).decode_utf8_lossy().into_owned());
+        let decode = |text: &str| SecretString::from(percent_decode_str(text).decode_utf8_lossy().into_owned());
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         Ok(Self {
             kind,
             host: host.to_owned(),
             port: url.port().unwrap_or(if kind == ProxyKind::Http { 80 } else { 1080 }),
             credentials: has_credentials.then(|| ProxyCredentials {
-                user: decoded(url.username()),
-                password: decoded(url.password().unwrap_or_default()),
+                user: decode(url.username()),
+                password: decode(url.password().unwrap_or_default()),
             }),
         })
     }

@@ -15,7 +15,7 @@ use super::{
 pub const MAX_PASTED_COOKIE_BYTES: usize = 32 * 1024;
 
 /// The characters that continue a line in a shell.
-const CONTINUED: [char; 3] = ['\\', '^', '`'];
+const LINE_CONTINUATIONS: [char; 3] = ['\\', '^', '`'];
 const QUOTES: [char; 2] = ['"', '\''];
 
 impl RefreshToken {
@@ -29,7 +29,7 @@ impl RefreshToken {
             return Err(InvalidSecret::TooLong);
         }
         let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        let value = match named_value(&unwrapped(&text, name), name)? {
+        let value = match named_value(&join_wrapped_lines(&text, name), name)? {
             Some(value) => value,
             None => bare_value(&text, name)?,
         };
@@ -42,16 +42,17 @@ impl RefreshToken {
 
 /// Whether a pasted text has `name=` for the client cookie of a provider.
 pub fn names_client_cookie(text: &SecretString) -> bool {
-    let names = ProviderType::ALL.into_iter().filter_map(|known| known.descriptor().sessions.map(|known| known.cookie));
+    let names =
+        ProviderType::ALL.into_iter().filter_map(|known| known.descriptor().sessions.map(|sessions| sessions.cookie));
     names.into_iter().any(|name| text.expose_secret().contains(&format!("{name}=")))
 }
 
 /// Joins wrapped lines, even within a value. A line stays separate if the line before it ends with a quote or a space,
-/// and if it begins a header or the cookie.
-fn unwrapped(text: &str, name: &str) -> String {
+/// or if it begins with a header's name or the cookie's.
+fn join_wrapped_lines(text: &str, name: &str) -> String {
     let mut all = String::new();
     for line in text.lines().map(str::trim) {
-        let before = all.trim_end_matches(CONTINUED);
+        let before = all.trim_end_matches(LINE_CONTINUATIONS);
         let is_whole = before.ends_with(QUOTES) || before.ends_with(' ');
         let is_new = is_whole || begins_header(line) || line.starts_with(name);
         all.truncate(before.trim_end().len());
@@ -71,14 +72,14 @@ fn begins_header(line: &str) -> bool {
 
 /// Returns the first non-empty value of the named cookie.
 fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
-    let after = |(at, found): (usize, &'a str)| {
+    let value_after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
         // The developer tools of browsers copy `name<tab>value` and `name:"value"`.
         let rest = rest.strip_prefix(found)?.trim_start_matches(QUOTES);
         rest.trim_start_matches(' ').strip_prefix(['=', ':', '\t']).filter(|_| !is_part)
     };
-    for rest in text.match_indices(name).filter_map(after) {
+    for rest in text.match_indices(name).filter_map(value_after) {
         let value = first_value(rest)?;
         if !value.is_empty() {
             return Ok(Some(value.to_owned()));
@@ -104,7 +105,7 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
 
 /// Reads a text without the cookie's name as its value.
 fn bare_value(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
-    let value: String = text.lines().map(|line| line.trim().trim_end_matches(CONTINUED)).collect();
+    let value: String = text.lines().map(|line| line.trim().trim_end_matches(LINE_CONTINUATIONS)).collect();
     let value = value.trim_matches(|c: char| c.is_whitespace() || c == ';' || QUOTES.contains(&c));
     if value.is_empty() {
         return Err(InvalidSecret::Empty);

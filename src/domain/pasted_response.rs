@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Escapes of `&` and `=` in HTML and JSON, the full-width `&`, and the escape characters of Windows and Unix shells.
-const ESCAPED: [(&str, &str); 13] = [
+const ESCAPES: [(&str, &str); 13] = [
     ("&amp;amp;", "&"),
     ("&amp;", "&"),
     ("&AMP;", "&"),
@@ -30,16 +30,16 @@ const ESCAPED: [(&str, &str); 13] = [
     ("\\", ""),
 ];
 /// The markers of a bracketed paste in terminals, without their escape character.
-const BRACKETS: [&str; 2] = ["[200~", "[201~"];
+const PASTE_MARKERS: [&str; 2] = ["[200~", "[201~"];
 /// Characters that mail programs and text frames put around a line.
-const QUOTED: [char; 4] = ['>', '|', '\u{2502}', ' '];
+const LINE_MARKS: [char; 4] = ['>', '|', '\u{2502}', ' '];
 /// Characters that end a parameter: delimiters of a URL, and characters that no URL contains.
 const SEPARATORS: [char; 20] = [
     '?', '#', '&', '"', '<', '>', '`', '|', '[', ']', '\u{2502}', '\u{2026}', '\u{ab}', '\u{bb}', '\u{2018}',
     '\u{2019}', '\u{201a}', '\u{201c}', '\u{201d}', '\u{201e}',
 ];
 /// Punctuation that may follow an address in a sentence. No code or state ends in it.
-const TRAILING: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
+const TRAILING_PUNCTUATION: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
 impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with any text around it, its query alone, or code and state
@@ -57,10 +57,10 @@ impl AuthorizationResponse {
             return Err(InvalidRedirect::TooLong);
         }
         let mut text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        for (escaped, plain) in ESCAPED.into_iter().chain(BRACKETS.map(|bracket| (bracket, " "))) {
+        for (escaped, plain) in ESCAPES.into_iter().chain(PASTE_MARKERS.map(|marker| (marker, " "))) {
             text = text.replace(escaped, plain);
         }
-        text = text.lines().map(|line| line.trim_matches(QUOTED)).collect::<Vec<_>>().join("\n");
+        text = text.lines().map(|line| line.trim_matches(LINE_MARKS)).collect::<Vec<_>>().join("\n");
         let unwrapped: String = text.split_whitespace().collect();
         if !["code=", "state=", "error="].iter().any(|name| unwrapped.contains(name)) {
             return Ok(vec![of_two_words(&text)?]);
@@ -83,8 +83,9 @@ fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
     let mut distinct = Vec::new();
     for part in text.split_inclusive(ends_part) {
         // Punctuation is removed only from the last parameter of an address.
-        let part =
-            part.strip_suffix('&').unwrap_or_else(|| part.trim_end_matches(ends_part).trim_end_matches(TRAILING));
+        let part = part
+            .strip_suffix('&')
+            .unwrap_or_else(|| part.trim_end_matches(ends_part).trim_end_matches(TRAILING_PUNCTUATION));
         for parameter in parse(part.as_bytes()) {
             if !distinct.contains(&parameter) {
                 distinct.push(parameter);

@@ -1,7 +1,7 @@
 //! Classifies a provider's error for the caller of a model: who can fix it, and when a retry makes sense.
 //!
-//! Clients retry: in one turn, the Codex CLI sends one request after a 400, six after a 401, 403 or 429, and thirty
-//! after a 502 or 503. A lasting condition therefore becomes a 400, whatever the provider's status was.
+//! Clients retry: the Codex CLI sends a request once if the response is a 400, six times for a 401, 403 or 429, and
+//! thirty times for a 502 or 503. A lasting condition therefore becomes a 400, whatever the provider's status was.
 
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub const SHOULD_RETRY: &str = "x-should-retry";
 const MAX_MESSAGE_CHARS: usize = 2_000;
 /// A shorter message about an account gets an explanation.
 const MIN_MESSAGE_CHARS: usize = 20;
+/// The maximum length of a forwarded code, in characters.
+const MAX_CODE_CHARS: usize = 100;
 
 /// The code of OpenAI's API for a model that does not exist, or that the caller may not use.
 const MODEL_NOT_FOUND: &str = "model_not_found";
@@ -85,7 +87,6 @@ pub struct ProviderRefusal {
 /// An error response of a provider.
 #[derive(Debug, Clone, Copy)]
 pub struct ErrorResponse<'a> {
-    /// The HTTP status.
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: Option<&'a str>,
@@ -104,23 +105,23 @@ impl ProviderRefusal {
     pub fn read(response: ErrorResponse<'_>, now: Timestamp) -> Self {
         let json: Value = serde_json::from_slice(response.body).unwrap_or_default();
         let ErrorBody { code, kind, message, details } = ErrorBody::of(&json);
-        let is = |name: &str| code == Some(name) || kind == Some(name);
+        let is_named = |name: &str| code == Some(name) || kind == Some(name);
         let (kind, default_code) = match response.status {
-            _ if is("usage_limit_reached") || is("insufficient_quota") => {
+            _ if is_named("usage_limit_reached") || is_named("insufficient_quota") => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
             _ if let Some(code) = [code, kind].into_iter().flatten().find_map(account_code) => {
                 (RefusalKind::AccountRefused, code)
             }
             // A refresh cannot add a scope (RFC 6749 section 6).
-            401 | 403 if is("missing_scope") || is("insufficient_scope") => {
+            401 | 403 if is_named("missing_scope") || is_named("insufficient_scope") => {
                 (RefusalKind::AccountRefused, "missing_scope")
             }
             // The body is compressed or empty. The headers report the limit.
             429 if json.is_null() && response.limit_resets_at.is_some() => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
-            400 | 404 if is(MODEL_NOT_FOUND) || message.is_some_and(is_about_the_model) => {
+            400 | 404 if is_named(MODEL_NOT_FOUND) || message.is_some_and(is_about_the_model) => {
                 (RefusalKind::NotFound, MODEL_NOT_FOUND)
             }
             401 => (RefusalKind::TokenRefused, "token_refused"),
@@ -152,7 +153,7 @@ impl ProviderRefusal {
         };
         Self {
             kind,
-            code: code.chars().take(100).collect(),
+            code: code.chars().take(MAX_CODE_CHARS).collect(),
             message: match message {
                 None => default_message(),
                 Some(text) if kind == RefusalKind::AccountRefused && text.chars().count() < MIN_MESSAGE_CHARS => {
@@ -202,10 +203,10 @@ impl<'a> ErrorBody<'a> {
         let details = error_object(json);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         // `detail` and `error` may be strings with the message.
-        let string = |name: &str| json.get(name).and_then(Value::as_str);
-        let message = text("message").or_else(|| string("detail")).or_else(|| string("error"));
+        let outer_text = |name: &str| json.get(name).and_then(Value::as_str);
+        let message = text("message").or_else(|| outer_text("detail")).or_else(|| outer_text("error"));
         Self {
-            code: text("code").or_else(|| json.get("code").and_then(Value::as_str)),
+            code: text("code").or_else(|| outer_text("code")),
             kind: text("type"),
             message: message.filter(|text| !text.is_empty()),
             details,

@@ -1,4 +1,4 @@
-//! The record of a request: who requested which model, and what it cost. It never contains a prompt, a query or a header.
+//! The record of a request: who requested which model, and what it cost. It has no prompt, no query and no secret.
 
 use std::time::Duration;
 

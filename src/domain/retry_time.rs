@@ -83,6 +83,7 @@ fn number(text: &str) -> Option<f64> {
 
 fn from_epoch(number: f64) -> Option<Timestamp> {
     let millis = if number.abs() < MAX_SECONDS { number * 1_000.0 } else { number };
+    // 1e15 milliseconds are more than 30,000 years.
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }
 

@@ -34,7 +34,7 @@ pub struct PendingRevocation {
     pub name: AccountName,
     pub provider_type: ProviderType,
     pub login_id: LoginId,
-    /// Sealed for the queue, and bound to all fields above and to `client`.
+    /// Sealed for the queue, and bound to all other fields except `created_at`.
     pub token: SealedSecret,
     /// The client that revokes the token.
     pub client: OAuthClient,

@@ -12,7 +12,7 @@ use super::{ids::AccountName, model_ref::ModelRef, provider::openai_codex};
 pub const MAX_SCOPES: usize = 2_048;
 
 /// The only scope of earlier versions. It permits using all models.
-const EARLIER: &str = "proxy";
+const EARLIER_SCOPE: &str = "proxy";
 
 /// What a scope permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
@@ -151,7 +151,11 @@ impl Scopes {
 
     /// Parses a stored text. The only scope of earlier versions means the current default.
     pub fn from_stored(text: &str) -> Option<Self> {
-        if text == EARLIER { Some(Self { stored: text.to_owned(), ..Self::default() }) } else { Self::parse(text).ok() }
+        if text == EARLIER_SCOPE {
+            Some(Self { stored: text.to_owned(), ..Self::default() })
+        } else {
+            Self::parse(text).ok()
+        }
     }
 
     fn of(scopes: Vec<Scope>) -> Self {
@@ -159,7 +163,6 @@ impl Scopes {
         Self { scopes, stored }
     }
 
-    /// Returns the text for the database.
     pub fn as_stored(&self) -> &str {
         &self.stored
     }

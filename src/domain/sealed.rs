@@ -15,7 +15,7 @@ use super::{
 };
 
 /// The place of a sealed secret, with the values that decide where the secret is sent or what the row grants. It is the
-/// associated data of the encryption: a secret does not open if it was moved or if its row was changed.
+/// associated data of the encryption: a secret does not open if it was moved or if one of these values was changed.
 ///
 /// The texts of [`SealContext::place`] and the order of [`SealContext::fields`] never change, even if a table or a type
 /// is renamed.

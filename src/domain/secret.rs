@@ -1,8 +1,8 @@
 //! One type for each kind of secret, so that a secret cannot be printed, logged or confused with another kind.
 //!
-//! Every type prints as `[REDACTED]` and wipes its memory when it is dropped. The text is accessible only through
-//! [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it. Single-use secrets (a code,
-//! a verifier) are not `Clone`: they move into the one request that spends them.
+//! Every type prints as its name and `[REDACTED]`, and wipes its memory when it is dropped. The text is accessible only
+//! through [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it. A code and a
+//! verifier are not `Clone`: they move into the one request that spends them.
 
 use std::fmt;
 
@@ -86,11 +86,11 @@ pub enum InvalidSecret {
 impl AccessToken {
     /// Parses a pasted API key or session token. Removes white space around it.
     pub fn from_pasted(text: &SecretString) -> Result<Self, InvalidSecret> {
-        pasted(text).map(Self::new)
+        parse_pasted(text).map(Self::new)
     }
 }
 
-fn pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
+fn parse_pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
     let is_too_long = text.expose_secret().len() > MAX_PASTED_SECRET_BYTES;
     let text = text.expose_secret().trim();
     if text.is_empty() {

@@ -33,7 +33,7 @@ impl SessionId {
     }
 }
 
-/// Whether a cookie with this attribute `Domain` is sent to the host (RFC 6265, section 5.1.3). A cookie without a domain
+/// Whether a cookie with the attribute `Domain` is sent to the host (RFC 6265 section 5.1.3). A cookie without a domain
 /// belongs to the host that sets it. An IP address has no subdomains.
 pub fn is_cookie_for(domain: Option<&str>, host: &str) -> bool {
     let Some(domain) = domain.map(|domain| domain.trim_start_matches('.').to_ascii_lowercase()) else { return true };

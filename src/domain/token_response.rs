@@ -75,9 +75,9 @@ fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds <= LONGEST_LIFETIME.as_secs())
         .map(|seconds| now.plus(Duration::from_secs(seconds)));
-    let plausible = |at: &Timestamp| *at > now && *at <= now.plus(LONGEST_LIFETIME);
-    let from_jwt = [from_claims, from_lifetime].into_iter().flatten().filter(plausible).min();
-    from_jwt.or(from_response.filter(plausible))
+    let is_plausible = |at: &Timestamp| *at > now && *at <= now.plus(LONGEST_LIFETIME);
+    let from_jwt = [from_claims, from_lifetime].into_iter().flatten().filter(is_plausible).min();
+    from_jwt.or(from_response.filter(is_plausible))
 }
 
 /// Returns the expiry of tokens without a stated one. A session token is used until the provider refuses it.

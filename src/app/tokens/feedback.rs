@@ -25,14 +25,14 @@ use crate::{
 };
 
 /// Pause before the next attempt after the store has failed.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Feedback {
-    known: Mutex<HashMap<AccountName, FeedbackEntry>>,
-    /// Whether `known` has entries, so that most requests need not lock it.
-    any: AtomicBool,
-    unsaved: Notify,
+    entries: Mutex<HashMap<AccountName, FeedbackEntry>>,
+    /// Whether `entries` is not empty. Most requests find it empty, and need not lock it.
+    has_entries: AtomicBool,
+    became_unsaved: Notify,
 }
 
 #[derive(Debug)]
@@ -45,78 +45,78 @@ struct FeedbackEntry {
 impl Feedback {
     /// Applies a change. Returns whether anything changed.
     fn change(&self, name: &AccountName, login_id: &LoginId, change: impl FnOnce(&mut ProviderFeedback)) -> bool {
-        let mut known = self.lock();
-        let before = known.get(name).filter(|known| known.login_id == *login_id);
-        let before = before.map(|known| known.feedback.clone()).unwrap_or_default();
+        let mut entries = self.lock();
+        let before = entries.get(name).filter(|entry| entry.login_id == *login_id);
+        let before = before.map(|entry| entry.feedback.clone()).unwrap_or_default();
         let mut feedback = before.clone();
         change(&mut feedback);
         if feedback == before {
             return false;
         }
-        known.insert(name.clone(), FeedbackEntry { login_id: login_id.clone(), feedback, is_unsaved: true });
-        self.any.store(true, Ordering::Relaxed);
-        self.unsaved.notify_one();
+        entries.insert(name.clone(), FeedbackEntry { login_id: login_id.clone(), feedback, is_unsaved: true });
+        self.has_entries.store(true, Ordering::Relaxed);
+        self.became_unsaved.notify_one();
         true
     }
 
     /// Replaces all saved entries with the stored ones. Keeps unsaved entries, which are newer. Returns whether
     /// anything may have changed.
     fn replace(&self, stored: Vec<StoredFeedback>) -> bool {
-        let mut known = self.lock();
-        let count_before = known.len();
-        known.retain(|_, known| known.is_unsaved);
-        let is_different = known.len() != count_before || !stored.is_empty();
+        let mut entries = self.lock();
+        let count_before = entries.len();
+        entries.retain(|_, entry| entry.is_unsaved);
+        let is_different = entries.len() != count_before || !stored.is_empty();
         for StoredFeedback { name, login_id, feedback } in stored {
-            known.entry(name).or_insert(FeedbackEntry { login_id, feedback, is_unsaved: false });
+            entries.entry(name).or_insert(FeedbackEntry { login_id, feedback, is_unsaved: false });
         }
-        self.any.store(!known.is_empty(), Ordering::Relaxed);
+        self.has_entries.store(!entries.is_empty(), Ordering::Relaxed);
         is_different
     }
 
     fn unsaved(&self) -> Vec<StoredFeedback> {
-        let known = self.lock();
-        let unsaved = known.iter().filter(|(_, known)| known.is_unsaved);
-        let stored = unsaved.map(|(name, known)| StoredFeedback {
+        let entries = self.lock();
+        let unsaved = entries.iter().filter(|(_, entry)| entry.is_unsaved);
+        let unsaved = unsaved.map(|(name, entry)| StoredFeedback {
             name: name.clone(),
-            login_id: known.login_id.clone(),
-            feedback: known.feedback.clone(),
+            login_id: entry.login_id.clone(),
+            feedback: entry.feedback.clone(),
         });
-        stored.collect()
+        unsaved.collect()
     }
 
     /// Marks an entry as saved, unless it has changed again.
     fn mark_saved(&self, stored: &StoredFeedback) {
-        if let Some(known) = self.lock().get_mut(&stored.name)
-            && (&known.login_id, &known.feedback) == (&stored.login_id, &stored.feedback)
+        if let Some(entry) = self.lock().get_mut(&stored.name)
+            && (&entry.login_id, &entry.feedback) == (&stored.login_id, &stored.feedback)
         {
-            known.is_unsaved = false;
+            entry.is_unsaved = false;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, FeedbackEntry>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Tokens {
     /// Returns what the provider said last about a login.
     pub(in crate::app) fn feedback(&self, name: &AccountName, login_id: &LoginId) -> ProviderFeedback {
-        if !self.feedback.any.load(Ordering::Relaxed) {
+        if !self.feedback.has_entries.load(Ordering::Relaxed) {
             return ProviderFeedback::default();
         }
-        let known = self.feedback.lock();
-        let known = known.get(name).filter(|known| known.login_id == *login_id);
-        known.map(|known| known.feedback.clone()).unwrap_or_default()
+        let entries = self.feedback.lock();
+        let entry = entries.get(name).filter(|entry| entry.login_id == *login_id);
+        entry.map(|entry| entry.feedback.clone()).unwrap_or_default()
     }
 
-    /// Notes that the provider accepted a request of this kind.
+    /// Notes that the provider accepted a request of the kind `source`.
     pub(in crate::app) fn note_answered(&self, name: &AccountName, login_id: &LoginId, source: FeedbackSource) {
-        if self.feedback.any.load(Ordering::Relaxed) {
+        if self.feedback.has_entries.load(Ordering::Relaxed) {
             self.note_feedback(name, login_id, |feedback| feedback.note_accepted(source));
         }
     }
 
-    /// Changes the feedback on a login, unless another login has replaced it.
+    /// Changes the feedback on a login if it is the account's current one.
     pub(in crate::app) fn note_feedback(
         &self,
         name: &AccountName,
@@ -142,12 +142,12 @@ impl Tokens {
         self.tasks.start(async move {
             loop {
                 select! {
-                    () = tokens.feedback.unsaved.notified() => {}
+                    () = tokens.feedback.became_unsaved.notified() => {}
                     () = stopping.cancelled() => {}
                 }
                 while let Err(error) = tokens.save_feedback().await {
                     tracing::warn!(error = %error, "provider feedback cannot be stored and is kept in memory");
-                    if stopping.run_until_cancelled(tokens.clock.sleep(PAUSE)).await.is_none() {
+                    if stopping.run_until_cancelled(tokens.clock.sleep(RETRY_PAUSE)).await.is_none() {
                         return;
                     }
                 }
@@ -159,11 +159,11 @@ impl Tokens {
     }
 
     async fn save_feedback(&self) -> Result<(), AppError> {
-        for changed in self.feedback.unsaved() {
-            if let Some(event) = self.store.put_feedback(&changed, self.now()).await? {
+        for unsaved in self.feedback.unsaved() {
+            if let Some(event) = self.store.put_feedback(&unsaved, self.now()).await? {
                 self.events.emit(&event);
             }
-            self.feedback.mark_saved(&changed);
+            self.feedback.mark_saved(&unsaved);
         }
         Ok(())
     }

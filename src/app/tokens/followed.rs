@@ -1,5 +1,5 @@
-//! Finds out from the events of accounts which logins have ended. The registry cannot show this, because it may be
-//! ahead of the events: a refresh registers the account as it is in the store.
+//! Derives from the events of accounts which logins have ended. The registry cannot show this, because it may be ahead
+//! of the events: a refresh registers the account as it is in the store.
 
 use std::{
     collections::HashMap,
@@ -14,16 +14,16 @@ use crate::domain::{
 
 /// The login of each account, as of the last event that was read.
 #[derive(Debug, Default)]
-pub(super) struct FollowedLogins(Mutex<HashMap<AccountName, Followed>>);
+pub(super) struct FollowedLogins(Mutex<HashMap<AccountName, FollowedLogin>>);
 
 #[derive(Debug, Default, Clone)]
-struct Followed {
+struct FollowedLogin {
     as_of: Revision,
     login_id: Option<LoginId>,
 }
 
-impl Followed {
-    /// Returns the logins that have ended with an event: the replaced one, and the one that was logged out or moved.
+impl FollowedLogin {
+    /// Applies an event. Returns the logins that it ended: a replaced one, and one that was logged out or moved.
     fn advance(&mut self, event: &CredentialEvent) -> impl Iterator<Item = End> + use<> {
         let replaced = self.login_id.replace(event.login_id.clone()).filter(|login| *login != event.login_id);
         let replaced = replaced.map(|login| (login, Some(event.login_id.clone())));
@@ -46,11 +46,11 @@ impl Followed {
 
 /// Returns the logins of one account that have ended with these events, given oldest first.
 pub(super) fn ends_among(events: &[CredentialEvent]) -> Vec<End> {
-    let mut followed = Followed::default();
+    let mut followed = FollowedLogin::default();
     events.iter().flat_map(|event| followed.advance(event)).collect()
 }
 
-/// An ended login, and the login that replaced it; None if the owner logged out.
+/// An ended login, and the login that replaced it: None after a logout, [`LoginId::elsewhere`] after a move.
 pub(super) type End = (LoginId, Option<LoginId>);
 
 impl FollowedLogins {
@@ -61,14 +61,14 @@ impl FollowedLogins {
     }
 
     pub(super) fn add<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
-        let followed = |account: &SealedCredential| {
+        let to_followed = |account: &SealedCredential| {
             let login_id = Some(account.login_id().clone());
-            (account.name.clone(), Followed { as_of: account.revision, login_id })
+            (account.name.clone(), FollowedLogin { as_of: account.revision, login_id })
         };
-        self.lock().extend(stored.map(followed));
+        self.lock().extend(stored.map(to_followed));
     }
 
-    /// Returns the logins that have ended with an account's events, given oldest first.
+    /// Applies an account's events, given oldest first. Returns the logins that they ended.
     pub(super) fn ends(&self, name: &AccountName, events: &[&CredentialEvent]) -> Vec<End> {
         let mut logins = self.lock();
         let followed = logins.entry(name.clone()).or_default();
@@ -81,7 +81,7 @@ impl FollowedLogins {
         ends
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, Followed>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, FollowedLogin>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// How long the start waits for the replay. After that, the replay continues in the background.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Number of records that are committed concurrently.
-const CONCURRENT: usize = 8;
+const MAX_WAIT: Duration = Duration::from_secs(5);
+/// Maximum number of records that are committed concurrently.
+const MAX_CONCURRENT: usize = 8;
 
 impl Tokens {
     /// Counts the unsaved records of the journal; None if it cannot be read.
@@ -50,14 +50,14 @@ impl Tokens {
                 Err(StoreError::Unreadable(row)) => {
                     tracing::warn!(provider.name = %record.name, "a journal record has tokens of an account that cannot be read: {row}");
                     let definition =
-                        row.provider_type.and_then(|known| self.directory.definition_of(&record.name, known));
+                        row.provider_type.and_then(|stored| self.directory.definition_of(&record.name, stored));
                     let unsaved = definition.filter(|_| record.state == RecordState::Unsaved);
                     due.extend(unsaved.map(|definition| (definition, record)));
                     continue;
                 }
                 account => account?,
             };
-            if let Some(definition) = self.needs_replay(&record, account.as_ref()) {
+            if let Some(definition) = self.replay_definition(&record, account.as_ref()) {
                 due.push((definition, record));
             } else if let Some(account) = account.filter(|account| account.refresh.version != record.rotation.version) {
                 // Another replica has stored another version.
@@ -69,7 +69,7 @@ impl Tokens {
         let (tokens, (done, all_done)) = (Arc::clone(self), tokio::sync::oneshot::channel());
         self.tasks.start(async move {
             let replay = |(definition, record)| tokens.replay(definition, record);
-            stream::iter(due).for_each_concurrent(CONCURRENT, replay).await;
+            stream::iter(due).for_each_concurrent(MAX_CONCURRENT, replay).await;
             for known in known {
                 let name = &known.name;
                 if let Err(error) = tokens.compare_with(&known).await {
@@ -81,13 +81,17 @@ impl Tokens {
         });
         tokio::select! {
             _ = all_done => {}
-            () = self.clock.sleep(LONGEST_WAIT) => tracing::warn!("the replay of the token journal continues in the background"),
+            () = self.clock.sleep(MAX_WAIT) => tracing::warn!("the replay of the token journal continues in the background"),
         }
         Ok(())
     }
 
     /// Returns the account's definition if the record must be replayed.
-    fn needs_replay(&self, record: &JournalRecord, account: Option<&SealedCredential>) -> Option<ProviderDefinition> {
+    fn replay_definition(
+        &self,
+        record: &JournalRecord,
+        account: Option<&SealedCredential>,
+    ) -> Option<ProviderDefinition> {
         let version = &record.rotation.version;
         match (record.state, account) {
             // The account was removed. The replay revokes the tokens at the provider that is configured for the name.

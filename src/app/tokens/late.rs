@@ -72,7 +72,7 @@ impl Tokens {
             biased;
             response = &mut call => Some(response),
             () = cancelled.cancelled() => None,
-            () = self.shutdown_grace_ends(definition) => None,
+            () = self.wait_for_shutdown_grace(definition) => None,
         };
         self.late_calls.remove(name, &lease);
         match response {
@@ -90,7 +90,7 @@ impl Tokens {
         }
     }
 
-    async fn shutdown_grace_ends(&self, definition: &ProviderDefinition) {
+    async fn wait_for_shutdown_grace(&self, definition: &ProviderDefinition) {
         self.tasks.stopping().cancelled().await;
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }

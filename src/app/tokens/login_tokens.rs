@@ -1,5 +1,5 @@
 //! Seals and opens the tokens of a login that are not saved yet. They are sealed together with their account labels.
-//! The owner decides by these labels, so nobody with access to the database may be able to change them.
+//! The owner decides by these labels, so access to the database must not suffice to change them.
 
 use std::borrow::Cow;
 
@@ -51,8 +51,8 @@ impl From<&Replaced> for ReplacedJson {
 }
 
 impl From<ReplacedJson> for Replaced {
-    fn from(text: ReplacedJson) -> Self {
-        let ReplacedJson { login_id, account_id, user_id, email, plan_type } = text;
+    fn from(json: ReplacedJson) -> Self {
+        let ReplacedJson { login_id, account_id, user_id, email, plan_type } = json;
         Self {
             login_id: LoginId::from_stored(login_id),
             account: AccountLabels { account_id, user_id, email, plan_type },
@@ -63,30 +63,30 @@ impl From<ReplacedJson> for Replaced {
 impl Vault {
     /// Seals the tokens of a login.
     pub fn seal_login_tokens(&self, session: &LoginSession, tokens: &LoginTokens) -> Result<SealedSecret, VaultError> {
-        let text = LoginTokensJson {
+        let json = LoginTokensJson {
             access_token: tokens.access_token.expose_secret().into(),
             refresh_token: tokens.refresh_token.expose_secret().into(),
             settings: ProviderSettings::default().with_metadata(&tokens.metadata).into_json(),
             replaces: tokens.replaces.as_ref().map(ReplacedJson::from),
         };
-        let text = serde_json::to_string(&text).map_err(|error| SealError(Box::new(error)))?;
+        let text = serde_json::to_string(&json).map_err(|error| SealError(Box::new(error)))?;
         let text = SecretString::from(text);
         Ok(self.cipher.seal(&SealContext::LoginTokens(session), text.expose_secret())?)
     }
 
     /// Opens the tokens of a login.
     pub fn open_login_tokens(&self, session: &LoginSession, sealed: &SealedSecret) -> Result<LoginTokens, VaultError> {
-        let failed = |source| VaultError::Open { what: "tokens of a login", source };
-        let opened = self.cipher.open(&SealContext::LoginTokens(session), sealed).map_err(failed)?;
-        let malformed = || failed(OpenError::Malformed);
-        let text: LoginTokensJson<'_> =
-            serde_json::from_str(opened.expose_secret()).map_err(|_may_quote_it| malformed())?;
-        let settings = ProviderSettings::from_json(text.settings).and_then(|settings| settings.metadata());
+        let open_error = |source| VaultError::Open { what: "tokens of a login", source };
+        let opened = self.cipher.open(&SealContext::LoginTokens(session), sealed).map_err(open_error)?;
+        let malformed = || open_error(OpenError::Malformed);
+        let json: LoginTokensJson<'_> =
+            serde_json::from_str(opened.expose_secret()).map_err(|_may_quote_tokens| malformed())?;
+        let settings = ProviderSettings::from_json(json.settings).and_then(|settings| settings.metadata());
         Ok(LoginTokens {
-            access_token: AccessToken::new(text.access_token.as_ref()),
-            refresh_token: RefreshToken::new(text.refresh_token.as_ref()),
-            metadata: settings.map_err(|_never_written| malformed())?,
-            replaces: text.replaces.map(Replaced::from),
+            access_token: AccessToken::new(json.access_token.as_ref()),
+            refresh_token: RefreshToken::new(json.refresh_token.as_ref()),
+            metadata: settings.map_err(|_invalid_metadata| malformed())?,
+            replaces: json.replaces.map(Replaced::from),
         })
     }
 

@@ -16,7 +16,7 @@ use crate::{
 
 /// Pause between two lookups of one name.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Maximum number of names that are remembered. Callers may send any name.
+/// Number of names at which those without a running lookup are forgotten. Callers may send any name.
 const MAX_NAMES: usize = 1_000;
 
 /// The last lookup of each name. Its lock is held while the store is read.

@@ -1,8 +1,8 @@
-//! Hands out access tokens from memory. Without a fault, presents each refresh token at most once across all replicas.
-//! Writes received tokens to the token journal before it calls the store. No other service opens refresh tokens.
+//! Hands out access tokens from memory. Without a fault, presents a single-use refresh token at most once across all
+//! replicas; no other service presents one. Writes received tokens to the token journal before it calls the store.
 //!
-//! `schedule` or `source` starts a refresh. `run` joins concurrent callers and takes a slot. `refresh` presents the
-//! token under a lease and commits the response. The rules are in [`crate::domain::refresh`].
+//! `schedule`, `source`, `refused` or the owner starts a refresh. `run` joins concurrent callers and takes a slot.
+//! `refresh` presents the token under a lease and commits the response. The rules are in [`crate::domain::refresh`].
 
 mod breaker;
 mod ended;
@@ -266,7 +266,7 @@ impl Tokens {
             let known = known.map(|known| known.refresh.version.clone());
             let is_new = known.as_ref() != Some(&account.refresh.version);
             let is_other_login = known.is_none_or(|known| known.login_id != *account.login_id());
-            // Another replica, which does not know the end, may have written an ended login back.
+            // Another replica that has not seen the end may have written an ended login back.
             let has_returned = is_other_login && self.has_ended(account.login_id()).await;
             if is_new && (has_returned || !self.note_seen(account).await) {
                 self.repair_restored_account((**account).clone(), &self.read_journal().await).await?;

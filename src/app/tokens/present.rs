@@ -1,4 +1,4 @@
-//! Presents a refresh token, or the cookie of a browser session, to the server that issued it. One call, no retry.
+//! Presents a refresh token, or a browser's cookie, to the server that issued it. A failed request is not retried.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -14,15 +14,15 @@ use crate::domain::{
 use crate::ports::TokenEndpointError;
 
 /// How long to wait for a token response in total. After `http_timeout`, the response counts as late.
-const LISTEN_FOR: Duration = Duration::from_secs(10 * 60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Extra time to read a response after the timeout. If the process was paused, the response may be in its socket.
-const LAST_LOOK: Duration = Duration::from_millis(500);
+const EXTRA_WAIT: Duration = Duration::from_millis(500);
 
 /// A call that presents a refresh token.
-pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<Presented, Failure>> + Send>>;
+pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<PresentationResponse, Failure>> + Send>>;
 
 /// The response to a presentation.
-pub(super) struct Presented {
+pub(super) struct PresentationResponse {
     pub(super) response: TokenResponse,
     /// Set if the refresh continues by presenting the new cookie.
     pub(super) continuation: Option<Continuation>,
@@ -48,12 +48,12 @@ impl Tokens {
     }
 
     /// Waits for the outcome of a presentation until the timeout; None after that.
-    pub(super) async fn in_time(
+    pub(super) async fn wait_for_outcome(
         &self,
         definition: &ProviderDefinition,
         call: &mut Presentation,
-    ) -> Option<Result<Presented, Failure>> {
-        for wait in [definition.refresh.http_timeout, LAST_LOOK] {
+    ) -> Option<Result<PresentationResponse, Failure>> {
+        for wait in [definition.refresh.http_timeout, EXTRA_WAIT] {
             tokio::select! {
                 biased;
                 outcome = &mut *call => return Some(outcome),
@@ -69,24 +69,24 @@ impl Tokens {
         credential: &SealedCredential,
         token: &RefreshToken,
         continuation: Option<Continuation>,
-    ) -> Result<Presented, Failure> {
+    ) -> Result<PresentationResponse, Failure> {
         // The configuration may no longer have the endpoint.
         let no_endpoint = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
         let method = definition.refresh_method(credential.metadata.auth_method).ok_or(no_endpoint)?;
         let outcome = match method {
             RefreshMethod::OAuth(client) => {
-                let refreshed = self.oauth.refresh(&definition.name, client, token, LISTEN_FOR).await;
-                refreshed.map(|response| Presented { response, continuation: None })
+                let refreshed = self.oauth.refresh(&definition.name, client, token, RESPONSE_TIMEOUT).await;
+                refreshed.map(|response| PresentationResponse { response, continuation: None })
             }
             RefreshMethod::Session(client) => {
                 let session =
                     continuation.map_or_else(|| self.session_of(credential), |continuation| continuation.session);
-                let limits = (LISTEN_FOR, definition.refresh.http_timeout);
-                let outcome = self.ask_session(&definition.name, client, session, token, limits).await;
-                outcome.map(|outcome| outcome.presented(definition))
+                let times = (RESPONSE_TIMEOUT, definition.refresh.http_timeout);
+                let outcome = self.ask_session(&definition.name, client, session, token, times).await;
+                outcome.map(|outcome| outcome.into_response(definition))
             }
         };
-        let outcome = outcome.map_err(|error| failure_for(credential, classify(definition, &error)));
+        let outcome = outcome.map_err(|error| failure_for(credential, log_and_classify(definition, &error)));
         self.note_outcome(definition, &outcome);
         outcome
     }
@@ -99,18 +99,18 @@ impl Tokens {
 }
 
 impl CookieOutcome {
-    fn presented(self, definition: &ProviderDefinition) -> Presented {
+    fn into_response(self, definition: &ProviderDefinition) -> PresentationResponse {
         match self {
-            Self::Token(response) => Presented { response, continuation: None },
+            Self::Token(response) => PresentationResponse { response, continuation: None },
             Self::Replaced(response, Ok(session)) => {
-                Presented { response, continuation: Some(Continuation { session }) }
+                PresentationResponse { response, continuation: Some(Continuation { session }) }
             }
             Self::Replaced(response, Err(error)) => {
                 let name = &definition.name;
                 tracing::warn!(provider.name = %name, error = %error, "a failed request replaced the cookie");
                 // If the old cookie was refused, present the new one now. Else the next refresh presents it.
                 let is_refusal = matches!(error.failure(), Failure::Rejected(_));
-                Presented { response, continuation: is_refusal.then_some(Continuation { session: None }) }
+                PresentationResponse { response, continuation: is_refusal.then_some(Continuation { session: None }) }
             }
         }
     }
@@ -122,7 +122,7 @@ pub(super) fn failure_for(credential: &SealedCredential, failure: Failure) -> Fa
 }
 
 /// Classifies an error of the token endpoint, and logs its text, because the row keeps only the class.
-fn classify(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
+fn log_and_classify(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
     tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint returned no tokens");
     error.failure()
 }

@@ -3,8 +3,8 @@
 //!
 //! 1. Before the token is presented, the lease is in the store and the presentation is in the journal.
 //! 2. Before the store is called with the response, the response is in the journal.
-//! 3. The commit is retried until the store responds. Only then is the journal record marked as committed, or deleted
-//!    if the store did not accept its tokens.
+//! 3. The commit is retried until the store responds, by the next start if need be. The journal record is marked as
+//!    committed, or deleted if the store did not accept its tokens, only after that response.
 //!
 //! If the journal cannot be written, the refresh continues, and the new tokens are only in memory until the commit.
 
@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::{Continuation, Presented, failure_for},
+    present::{Continuation, PresentationResponse, failure_for},
     run::{NextPresentation, Progress, store_down},
     slots::Slot,
 };
@@ -57,7 +57,7 @@ impl Tokens {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
-        // Retries use the same lease id. If an attempt failed after the store had granted the lease, it is ours.
+        // Retries use the same lease id. If an attempt failed after the store had granted the lease, the lease is ours.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.release_probe(definition))?;
         match (begun.effect, begun.credential) {
@@ -87,16 +87,16 @@ impl Tokens {
         let Leased { credential, lease, asked_at, continuation, slot } = leased;
         let (name, seen) = (&definition.name, &credential.refresh.version);
         self.note_presentation(&credential).await;
-        let is_late = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
-        let failure = match self.open_refresh_token(&credential, is_late) {
+        let is_held_up = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
+        let failure = match self.open_refresh_token(&credential, is_held_up) {
             Ok(token) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
                 counters::presented(definition.provider_type.as_str());
                 counters::lease_waited(self.clock.since_boot().saturating_sub(asked_at));
                 self.cancel_late_call(name, &lease).await;
                 let mut call = self.present(definition, &credential, token, continuation);
-                match self.in_time(definition, &mut call).await {
-                    Some(Ok(Presented { response, continuation })) => {
+                match self.wait_for_outcome(definition, &mut call).await {
+                    Some(Ok(PresentationResponse { response, continuation })) => {
                         // Release the slot before the commit, unless the endpoint is called again.
                         let next = continuation.map(|continuation| NextPresentation::after(seen, continuation, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
@@ -126,14 +126,14 @@ impl Tokens {
         Ok(Progress::Ended(RefreshOutcome::Settled))
     }
 
-    /// Opens the refresh token of a row under its lease.
+    /// Opens the refresh token of a leased account.
     ///
     /// # Errors
     /// The reason for not presenting the token.
-    fn open_refresh_token(&self, credential: &SealedCredential, is_late: bool) -> Result<RefreshToken, Cause> {
+    fn open_refresh_token(&self, credential: &SealedCredential, is_held_up: bool) -> Result<RefreshToken, Cause> {
         match self.vault.open_refresh_token(credential) {
             // The store was slow or this process was paused, so another replica may consider the lease lapsed.
-            Ok(Some(_)) if is_late => Err(Cause::HeldUp),
+            Ok(Some(_)) if is_held_up => Err(Cause::HeldUp),
             Ok(Some(token)) => Ok(token),
             Ok(None) => Err(Cause::DecryptionFailed),
             Err(error) => {
@@ -197,13 +197,13 @@ impl Tokens {
         self.commit(definition, record, journaled.is_ok()).await
     }
 
-    /// Commits a journal record. Retries until the store responds. If the record is in the journal (`is_safe`), retries
-    /// only until the gateway stops, because the next start commits it.
+    /// Commits a journal record. Retries until the store responds. If the record is in the journal (`is_journaled`),
+    /// retries only until the gateway stops, because the next start commits it.
     pub(super) async fn commit(
         &self,
         definition: &ProviderDefinition,
         record: JournalRecord,
-        is_safe: bool,
+        is_journaled: bool,
     ) -> RefreshOutcome {
         let (name, version) = (&record.name, &record.rotation.version);
         let succeeded = RefreshEvent::Succeeded(record.rotation.clone());
@@ -211,7 +211,7 @@ impl Tokens {
         let committed = loop {
             match self.commit_once(definition, &succeeded, &record.rotation).await {
                 Ok(committed) => break committed,
-                Err(AppError::Store(StoreError::Unreadable(row))) if is_safe => {
+                Err(AppError::Store(StoreError::Unreadable(row))) if is_journaled => {
                     self.quarantine(UnreadableAccount { name: name.clone(), row: *row });
                     return RefreshOutcome::Settled;
                 }
@@ -220,7 +220,7 @@ impl Tokens {
                     if pause == COMMIT_PAUSES.0 {
                         tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     }
-                    if is_safe && self.tasks.stopping().is_cancelled() {
+                    if is_journaled && self.tasks.stopping().is_cancelled() {
                         return store_down(error);
                     }
                 }

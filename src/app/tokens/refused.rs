@@ -31,8 +31,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct RefusedTokens {
     refused: Mutex<HashMap<AccountName, Refused>>,
-    /// Whether `refused` has entries, so that most requests need not lock it.
-    any: AtomicBool,
+    /// Whether `refused` is not empty. Most requests find it empty, and need not lock it.
+    has_entries: AtomicBool,
 }
 
 /// A refused access token, or one that has replaced a refused one.
@@ -45,7 +45,7 @@ struct Refused {
     replaced_refused: bool,
 }
 
-/// The reason of a 401, according to its error code.
+/// The reason for a 401, according to its error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Unauthorized {
     /// The access token is expired, invalidated or revoked.
@@ -67,7 +67,7 @@ impl RefusedTokens {
         pause: Duration,
     ) -> bool {
         let mut refused = self.lock();
-        self.any.store(true, Ordering::Relaxed);
+        self.has_entries.store(true, Ordering::Relaxed);
         match refused.get_mut(name).filter(|known| known.version == *version) {
             Some(known) => {
                 known.is_dead |= is_dead;
@@ -82,13 +82,13 @@ impl RefusedTokens {
     }
 
     /// Records that the tokens of `version` have replaced refused ones.
-    fn replace(&self, name: &AccountName, version: &TokenVersion) {
-        let newer = Refused { version: version.clone(), since: None, is_dead: false, replaced_refused: true };
+    fn note_replacement(&self, name: &AccountName, version: &TokenVersion) {
+        let replacement = Refused { version: version.clone(), since: None, is_dead: false, replaced_refused: true };
         let mut refused = self.lock();
         if refused.get(name).is_none_or(|known| known.version != *version) {
-            refused.insert(name.clone(), newer);
+            refused.insert(name.clone(), replacement);
         }
-        self.any.store(true, Ordering::Relaxed);
+        self.has_entries.store(true, Ordering::Relaxed);
     }
 
     /// Whether these tokens have replaced refused ones, and were not accepted yet.
@@ -98,16 +98,16 @@ impl RefusedTokens {
 
     /// Removes the refusals of an account, because the provider has accepted its token.
     pub(super) fn forget(&self, name: &AccountName) {
-        if self.any.load(Ordering::Relaxed) {
+        if self.has_entries.load(Ordering::Relaxed) {
             let mut refused = self.lock();
             refused.remove(name);
-            self.any.store(!refused.is_empty(), Ordering::Relaxed);
+            self.has_entries.store(!refused.is_empty(), Ordering::Relaxed);
         }
     }
 
     /// Whether the provider named the access token of this version as expired, invalidated or revoked.
     pub(super) fn is_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
-        self.any.load(Ordering::Relaxed)
+        self.has_entries.load(Ordering::Relaxed)
             && self.lock().get(name).is_some_and(|known| known.is_dead && known.version == *version)
     }
 
@@ -188,7 +188,7 @@ impl Tokens {
         }
         let newer = self.registry.get(name).filter(|known| known.refresh.version != *version);
         if let Some(newer) = newer.as_ref().filter(|newer| newer.refresh.version.login_id == version.login_id) {
-            self.refused.replace(name, &newer.refresh.version);
+            self.refused.note_replacement(name, &newer.refresh.version);
         }
         newer.is_some()
     }

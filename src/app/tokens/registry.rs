@@ -1,8 +1,8 @@
-//! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
+//! The provider registry: the connected accounts with their access tokens, in memory, for every request to a provider.
 //!
 //! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
 //! accounts. Registrations may arrive in any order. One that is older than the registered one, or that belongs to a
-//! signed-out login, is ignored.
+//! logged-out login, is ignored.
 
 use std::{
     collections::HashMap,
@@ -54,11 +54,11 @@ impl ProviderRegistration {
 
 #[derive(Debug, Clone, Default)]
 struct Entry {
-    account: Option<Arc<ProviderRegistration>>,
-    /// Set, with no `account`, if the account's row is unreadable.
+    registration: Option<Arc<ProviderRegistration>>,
+    /// Set, with no `registration`, if the account's row is unreadable.
     unreadable: Option<Arc<UnreadableAccount>>,
-    /// The login that was signed out last. It is not registered again.
-    signed_out: Option<LoginId>,
+    /// The login that was logged out last. It is not registered again.
+    logged_out: Option<LoginId>,
 }
 
 /// Number of shards. With 100,000 accounts, each has about a hundred.
@@ -84,11 +84,11 @@ impl Default for ProviderRegistry {
 
 impl ProviderRegistry {
     pub fn get(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
-        self.shard(name)?.load().get(name)?.account.clone()
+        self.shard(name)?.load().get(name)?.registration.clone()
     }
 
     pub fn names(&self) -> Vec<AccountName> {
-        self.names_where(|entry| entry.account.is_some())
+        self.names_where(|entry| entry.registration.is_some())
     }
 
     /// Returns the version of each account.
@@ -96,15 +96,16 @@ impl ProviderRegistry {
         let mut versions = HashMap::new();
         for shard in &self.shards {
             let shard = shard.load();
-            let accounts = shard.iter().filter_map(|(name, entry)| Some((name, entry.account.as_ref()?)));
-            versions.extend(accounts.map(|(name, account)| (name.clone(), account.refresh.version.clone())));
+            let accounts = shard.iter().filter_map(|(name, entry)| Some((name, entry.registration.as_ref()?)));
+            versions.extend(accounts.map(|(name, known)| (name.clone(), known.refresh.version.clone())));
         }
         versions
     }
 
-    /// Whether the condition holds for any account.
+    /// Whether the condition holds for any connected account.
     pub(super) fn any(&self, holds: impl Fn(&ProviderRegistration) -> bool) -> bool {
-        self.shards.iter().any(|shard| shard.load().values().any(|entry| entry.account.as_deref().is_some_and(&holds)))
+        let holds_for = |entry: &Entry| entry.registration.as_deref().is_some_and(&holds);
+        self.shards.iter().any(|shard| shard.load().values().any(holds_for))
     }
 
     fn names_where(&self, holds: impl Fn(&Entry) -> bool) -> Vec<AccountName> {
@@ -140,7 +141,7 @@ impl ProviderRegistry {
             return false;
         }
         self.change(&account.name, |entry| {
-            (entry.account, entry.unreadable) = (None, Some(Arc::clone(&account)));
+            (entry.registration, entry.unreadable) = (None, Some(Arc::clone(&account)));
         });
         true
     }
@@ -151,7 +152,7 @@ impl ProviderRegistry {
         let is_same = |other: &ProviderRegistration| {
             other.definition.provider_type == known.definition.provider_type && other.account.is_same_as(&known.account)
         };
-        let mut names = self.names_where(|entry| entry.account.as_deref().is_some_and(is_same));
+        let mut names = self.names_where(|entry| entry.registration.as_deref().is_some_and(is_same));
         names.retain(|other| other != name);
         names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         names
@@ -161,14 +162,14 @@ impl ProviderRegistry {
     /// account would take minutes with 100,000 accounts.
     pub fn all_other_names(&self) -> HashMap<AccountName, Vec<AccountName>> {
         let accounts: Vec<_> = self.names().into_iter().filter_map(|name| Some((self.get(&name)?, name))).collect();
-        let mut owners: HashMap<_, Vec<&AccountName>> = HashMap::new();
+        let mut by_identity: HashMap<_, Vec<&AccountName>> = HashMap::new();
         for (account, name) in &accounts {
             if let Some(identity) = account.account.identity() {
-                owners.entry((account.definition.provider_type, identity)).or_default().push(name);
+                by_identity.entry((account.definition.provider_type, identity)).or_default().push(name);
             }
         }
         let mut others = HashMap::new();
-        for names in owners.into_values().filter(|names| names.len() > 1) {
+        for names in by_identity.into_values().filter(|names| names.len() > 1) {
             for name in &names {
                 let mut rest: Vec<_> = names.iter().filter(|other| *other != name).copied().cloned().collect();
                 rest.sort_by(|one, other| one.as_str().cmp(other.as_str()));
@@ -178,15 +179,15 @@ impl ProviderRegistry {
         others
     }
 
-    /// Registers an account, unless `account` is out of date.
-    pub fn register(&self, name: &AccountName, account: ProviderRegistration) {
-        let account = Arc::new(account);
-        self.newest.fetch_max(account.revision.0, Ordering::Relaxed);
+    /// Registers an account, unless `registration` is out of date.
+    pub fn register(&self, name: &AccountName, registration: ProviderRegistration) {
+        let registration = Arc::new(registration);
+        self.newest.fetch_max(registration.revision.0, Ordering::Relaxed);
         self.change(name, |entry| {
-            let is_outdated = entry.signed_out.as_ref() == Some(&account.refresh.version.login_id)
-                || entry.account.as_ref().is_some_and(|known| known.revision > account.revision);
+            let is_outdated = entry.logged_out.as_ref() == Some(&registration.refresh.version.login_id)
+                || entry.registration.as_ref().is_some_and(|known| known.revision > registration.revision);
             if !is_outdated {
-                (entry.account, entry.unreadable) = (Some(Arc::clone(&account)), None);
+                (entry.registration, entry.unreadable) = (Some(Arc::clone(&registration)), None);
             }
         });
     }
@@ -203,16 +204,16 @@ impl ProviderRegistry {
     }
 
     /// Registers an account as a restored database has it, even if that is older. None removes the account.
-    pub(super) fn reset(&self, name: &AccountName, account: Option<ProviderRegistration>) {
-        let account = account.map(Arc::new);
-        self.change(name, |entry| *entry = Entry { account: account.clone(), ..Entry::default() });
+    pub(super) fn reset(&self, name: &AccountName, registration: Option<ProviderRegistration>) {
+        let registration = registration.map(Arc::new);
+        self.change(name, |entry| *entry = Entry { registration: registration.clone(), ..Entry::default() });
     }
 
     /// Unregisters a login. It is not registered again.
     pub fn unregister(&self, name: &AccountName, login_id: &LoginId) {
         self.change(name, |entry| {
-            entry.account = entry.account.take().filter(|account| account.refresh.version.login_id != *login_id);
-            (entry.unreadable, entry.signed_out) = (None, Some(login_id.clone()));
+            entry.registration = entry.registration.take().filter(|known| known.refresh.version.login_id != *login_id);
+            (entry.unreadable, entry.logged_out) = (None, Some(login_id.clone()));
         });
     }
 

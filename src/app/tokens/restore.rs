@@ -1,4 +1,4 @@
-//! Handles an older copy of the database that was restored while this gateway runs.
+//! Repairs the accounts after an older copy of the database was restored while this gateway runs.
 //!
 //! If this gateway has seen a later generation of an account, the restored refresh token is spent. The newest tokens
 //! are written back from the journal. If the journal lacks them, the account is in doubt, and the old token is
@@ -70,21 +70,21 @@ impl Tokens {
         account: SealedCredential,
         contents: &JournalContents,
     ) -> Result<SealedCredential, AppError> {
-        let (name, own) = (account.name.clone(), account.refresh.version.clone());
+        let (name, restored) = (account.name.clone(), account.refresh.version.clone());
         let Some(definition) = self.directory.definition_of(&name, account.provider_type) else { return Ok(account) };
-        let is_of_login = |version: &TokenVersion| version.login_id == own.login_id;
+        let is_of_login = |version: &TokenVersion| version.login_id == restored.login_id;
         let registered = self.registry.get(&name).map(|known| (known.refresh.version.clone(), known.refresh.attempt));
         let registered = registered.filter(|(version, _)| is_of_login(version));
         let in_journal = contents.version_of(&name).filter(is_of_login).map(|version| (version, 0));
-        let presented = contents.presented_of(&name, &own.login_id);
+        let presented = contents.presented_of(&name, &restored.login_id);
         let known = registered.into_iter().chain(in_journal).chain(presented);
         let known = known.max_by_key(|(version, attempt)| (version.generation, *attempt));
         let Some((known, attempt)) = known else { return Ok(account) };
         let newest = contents.committed_of(&name).filter(|rotation| rotation.version == known);
-        // A refresh that runs in this process may be presenting the token, which the registry does not count yet.
-        let own_call = u32::from(self.single_flight.is_running(&name, &known));
+        // Count a presentation that this process is making now. The registry does not count it yet.
+        let in_flight = u32::from(self.single_flight.is_running(&name, &known));
         let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
-        let compared = RefreshEvent::Restored { known, attempt: attempt + own_call };
+        let compared = RefreshEvent::Restored { known, attempt: attempt + in_flight };
         let mut account = account;
         for event in written_back.into_iter().chain([compared]) {
             account = self.advance(&definition, &event).await?.credential.unwrap_or(account);

@@ -1,7 +1,7 @@
 //! Revokes refresh tokens that are no longer used (RFC 7009). Retries for up to a day if the provider does not respond.
 //!
-//! The transaction that takes a token out of use also queues its revocation, so neither a crash nor an outage leaves a
-//! valid token behind. With some providers, a revocation ends everything that the user has granted to the client
+//! The transaction that takes an account's token out of use also queues its revocation, so that a crash does not lose
+//! the revocation. With some providers, a revocation ends everything that the user has granted to the client
 //! ([`RevocationScope::Grant`]). Before such a revocation, the gateway checks that no account or login uses the grant.
 
 use std::{sync::Arc, time::Duration};
@@ -61,7 +61,7 @@ impl Tokens {
     ) -> Result<Option<RevocationOrder>, AppError> {
         let Some(token) = &account.refresh_token else { return Ok(None) };
         let user_id = account.metadata.account.user_id.as_deref();
-        match self.revocation(definition, account.token_place(), token, user_id) {
+        match self.new_revocation(definition, account.token_place(), token, user_id) {
             Err(AppError::Vault(error)) => {
                 tracing::warn!(provider.name = %account.name, error = %error, "a token that does not open is left to expire");
                 Ok(None)
@@ -73,8 +73,8 @@ impl Tokens {
         }
     }
 
-    /// Returns the revocation of a sealed refresh token; None if the provider has no revocation endpoint.
-    pub(super) fn revocation(
+    /// Returns a revocation of a sealed refresh token; None if the provider has no revocation endpoint.
+    fn new_revocation(
         &self,
         definition: &ProviderDefinition,
         place: TokenPlace<'_>,
@@ -135,7 +135,7 @@ impl Tokens {
     /// Revokes tokens that arrived after their login ended.
     ///
     /// # Errors
-    /// [`AppError::Store`] if the revocation could not be queued.
+    /// [`AppError::Vault`] if the token does not open, and [`AppError::Store`] if the revocation could not be queued.
     pub(super) async fn revoke_surplus(
         &self,
         definition: &ProviderDefinition,
@@ -144,7 +144,7 @@ impl Tokens {
         user_id: Option<&str>,
     ) -> Result<(), AppError> {
         let place = TokenPlace { name: &definition.name, provider_type: definition.provider_type, version };
-        let revocation = token.map(|token| self.revocation(definition, place, token, user_id)).transpose()?;
+        let revocation = token.map(|token| self.new_revocation(definition, place, token, user_id)).transpose()?;
         if let Some(revocation) = revocation.flatten() {
             self.revocations.put(&revocation).await?;
             self.revoke_queued(&revocation.id).await;
@@ -156,7 +156,7 @@ impl Tokens {
     pub(in crate::app) async fn revoke_queued(&self, id: &RevocationId) -> Revocation {
         let revocation = match self.revocations.take(id, self.now(), RETRY_PAUSE).await {
             Ok(Some(revocation)) => revocation,
-            // Another replica is trying it.
+            // Another replica has just tried it, or is trying it.
             Ok(None) => return Revocation::Pending,
             Err(error) => {
                 tracing::warn!(error = %error, "a revocation waits for the database");

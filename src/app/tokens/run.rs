@@ -107,7 +107,7 @@ impl Tokens {
         is_awaited: &IsAwaited,
     ) -> (RefreshOutcome, Option<LateCall>) {
         // Take the slot before the lease, so that the lease does not lapse in the queue.
-        let Some(slot) = self.slot(definition, is_awaited).await else {
+        let Some(slot) = self.wait_for_slot(definition, is_awaited).await else {
             return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
         };
         // The owner has consented to this presentation, so an open breaker does not delay it.

@@ -18,7 +18,7 @@ use crate::{
     ports::{ProfileChange, Removal, SaveOutcome, StoreError, StoreTrouble},
 };
 
-/// Attempts to save or remove an account while concurrent refreshes replace its refresh token.
+/// Maximum number of attempts to save or remove an account while concurrent refreshes replace its refresh token.
 const TRIES: usize = 5;
 
 /// An account whose tokens were saved.
@@ -36,9 +36,10 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// [`AppError::LoginEnded`] if the login has ended meanwhile, and [`AppError::TypeConflict`]: the tokens are then
-    /// revoked, unless an earlier attempt has saved them or kept them for a confirmation. [`AppError::StaleConsent`] if
-    /// the tokens may not replace the account's current login; [`AppError::Store`]. No error changes the account.
+    /// [`AppError::LoginEnded`] if the login has ended meanwhile. [`AppError::TypeConflict`] if the account has another
+    /// provider type. Both revoke the tokens, unless an earlier attempt has saved them or kept them for a confirmation.
+    /// [`AppError::StaleConsent`] if the tokens may not replace the account's current login. [`AppError::Store`]. No
+    /// error changes a readable account.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
         new: NewCredential,
@@ -58,7 +59,7 @@ impl Tokens {
                 if let Some(order) = sealed.superseded {
                     self.start_revoking(order.revocation.id);
                 }
-                Ok(self.connected(&saved))
+                Ok(self.connected_account(&saved))
             }
             SaveOutcome::OtherLogin => Err(AppError::StaleConsent(name)),
             SaveOutcome::TypeConflict(existing) => {
@@ -71,7 +72,7 @@ impl Tokens {
                 match account.filter(|account| *account.login_id() == sealed.login_id) {
                     Some(account) => {
                         self.keep_login(&account).await;
-                        Ok(self.connected(&account))
+                        Ok(self.connected_account(&account))
                     }
                     None => Err(AppError::LoginEnded(outcome.into())),
                 }
@@ -86,7 +87,7 @@ impl Tokens {
     }
 
     /// Returns a saved account. Logs a warning if the same user and workspace has other names.
-    fn connected(&self, account: &SealedCredential) -> Connected {
+    fn connected_account(&self, account: &SealedCredential) -> Connected {
         let other_names = self.registry.other_names(&account.name);
         if !other_names.is_empty() {
             let names: Vec<&str> = other_names.iter().map(AccountName::as_str).collect();

@@ -1,8 +1,8 @@
 //! Refreshes tokens before a caller needs them, even those of idle accounts.
 //! [`RefreshState::ready_at`](crate::domain::refresh::RefreshState::ready_at) decides when a refresh is due.
 //!
-//! A heap has an entry for each change of an account, so idle accounts cost nothing. An entry may be out of date, so
-//! the current registration is checked before a refresh starts.
+//! A heap has an entry for each change of an account, so that nothing polls the accounts. An entry may be out of date,
+//! so the current registration is checked before a refresh starts.
 
 use std::{
     cmp::Reverse,
@@ -81,7 +81,7 @@ impl Tokens {
     }
 
     fn refresh_if_due(self: &Arc<Self>, name: &AccountName) {
-        let Some((definition, version, at)) = self.due(name) else { return };
+        let Some((definition, version, at)) = self.next_refresh(name) else { return };
         if at > self.now() {
             return self.schedule.put(at, name);
         }
@@ -105,7 +105,7 @@ impl Tokens {
     }
 
     /// Returns when the registered tokens of an account are due; None if they are not refreshed.
-    fn due(&self, name: &AccountName) -> Option<(Arc<ProviderDefinition>, TokenVersion, Timestamp)> {
+    fn next_refresh(&self, name: &AccountName) -> Option<(Arc<ProviderDefinition>, TokenVersion, Timestamp)> {
         let (now, account) = (self.now(), self.registry.get(name)?);
         let definition = Arc::clone(&account.definition);
         if !account.enabled || !definition.enabled {
@@ -117,6 +117,6 @@ impl Tokens {
     }
 
     fn is_due(&self, name: &AccountName) -> bool {
-        self.due(name).is_some_and(|(.., at)| at <= self.now())
+        self.next_refresh(name).is_some_and(|(.., at)| at <= self.now())
     }
 }

@@ -24,21 +24,21 @@ pub(in crate::app) enum CookieOutcome {
 }
 
 impl Tokens {
-    /// Presents a cookie until there is a token. `known` is the session of the current token. If it is None or has
-    /// ended, the browser's last active session is used. Each request may take `limit`. No request begins later than
-    /// `begin_within` after the first.
+    /// Presents a cookie until there is a token or a new cookie. `known` is the session of the current token. If it is
+    /// None or has ended, the browser's last active session is used. Each request may take `timeout`. No request begins
+    /// later than `begin_within` after the first.
     pub(in crate::app) async fn ask_session(
         &self,
         account: &AccountName,
         client: &SessionClient,
         known: Option<SessionId>,
         cookie: &RefreshToken,
-        (limit, begin_within): (Duration, Duration),
+        (timeout, begin_within): (Duration, Duration),
     ) -> Result<CookieOutcome, TokenEndpointError> {
         let begun = self.clock.since_boot();
         let (mut session, mut may_have_ended) = (known, true);
         loop {
-            let response = self.sessions.present_cookie(account, client, session.as_ref(), cookie, limit).await;
+            let response = self.sessions.present_cookie(account, client, session.as_ref(), cookie, timeout).await;
             let SessionResponse { outcome, replacement } = response;
             let next = match outcome {
                 Ok(SessionOutcome::Token(token)) => {

@@ -1,4 +1,4 @@
-//! Joins concurrent refreshes of the same tokens in this process. The first caller leads, and all wait for its outcome.
+//! Joins concurrent refreshes of the same tokens in this process: the first caller starts one, and all wait for it.
 
 use std::{
     collections::HashMap,
@@ -25,10 +25,10 @@ pub(in crate::app) enum RefreshOutcome {
 }
 
 type Key = (AccountName, TokenVersion);
-type Outcome = watch::Receiver<Option<RefreshOutcome>>;
+type OutcomeReceiver = watch::Receiver<Option<RefreshOutcome>>;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, (Outcome, IsAwaited)>>>);
+pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, (OutcomeReceiver, IsAwaited)>>>);
 
 /// A caller's role in a refresh.
 pub(super) enum Role {
@@ -46,7 +46,7 @@ pub(super) struct Leader {
 }
 
 /// Waits for the outcome of a refresh.
-pub(super) struct Follower(watch::Receiver<Option<RefreshOutcome>>);
+pub(super) struct Follower(OutcomeReceiver);
 
 impl SingleFlight {
     /// Joins or begins a refresh. `is_caller` is set for a caller, and not for the schedule.

@@ -27,14 +27,14 @@ pub(super) struct RefreshSlots(Arc<Mutex<HashMap<String, EndpointSlots>>>);
 struct EndpointSlots {
     taken: usize,
     /// Refreshes that callers wait for.
-    awaited: VecDeque<Waiting>,
-    scheduled: VecDeque<Waiting>,
+    awaited: VecDeque<QueuedRefresh>,
+    scheduled: VecDeque<QueuedRefresh>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedRefresh {
     name: AccountName,
-    turn: oneshot::Sender<Slot>,
+    slot_sender: oneshot::Sender<Slot>,
 }
 
 /// The right to call an endpoint. When it is dropped, the next queued refresh gets it.
@@ -61,27 +61,27 @@ impl RefreshSlots {
         let slots = endpoints.entry(endpoint.to_owned()).or_default();
         if slots.taken < MAX_CONCURRENT {
             slots.taken += 1;
-            return Ok(self.slot(endpoint));
+            return Ok(self.new_slot(endpoint));
         }
-        let (turn, receiver) = oneshot::channel();
-        let waiting = Waiting { name: name.clone(), turn };
+        let (slot_sender, receiver) = oneshot::channel();
+        let queued = QueuedRefresh { name: name.clone(), slot_sender };
         // Read the flag under the lock, so that `prioritize` finds the entry if a caller joins now.
         let queue = if is_awaited.load(Ordering::SeqCst) { &mut slots.awaited } else { &mut slots.scheduled };
-        queue.push_back(waiting);
+        queue.push_back(queued);
         Err(receiver)
     }
 
     /// Moves the queued refresh of an account ahead of the scheduled ones, because a caller waits for it now.
     pub(super) fn prioritize(&self, name: &AccountName) {
         for slots in self.lock().values_mut() {
-            let waiting = slots.scheduled.iter().position(|waiting| waiting.name == *name);
-            slots.awaited.extend(waiting.and_then(|at| slots.scheduled.remove(at)));
+            let position = slots.scheduled.iter().position(|queued| queued.name == *name);
+            slots.awaited.extend(position.and_then(|at| slots.scheduled.remove(at)));
         }
     }
 
     fn pass_on(&self, endpoint: &str) {
         while let Some(next) = self.next(endpoint) {
-            match next.turn.send(self.slot(endpoint)) {
+            match next.slot_sender.send(self.new_slot(endpoint)) {
                 Ok(()) => return,
                 // This refresh has stopped waiting. Give the slot to the next one.
                 Err(mut slot) => slot.0 = None,
@@ -90,7 +90,7 @@ impl RefreshSlots {
     }
 
     /// Returns the next queued refresh. If there is none, frees the slot.
-    fn next(&self, endpoint: &str) -> Option<Waiting> {
+    fn next(&self, endpoint: &str) -> Option<QueuedRefresh> {
         let mut endpoints = self.lock();
         let slots = endpoints.get_mut(endpoint)?;
         let next = slots.awaited.pop_front().or_else(|| slots.scheduled.pop_front());
@@ -100,7 +100,7 @@ impl RefreshSlots {
         next
     }
 
-    fn slot(&self, endpoint: &str) -> Slot {
+    fn new_slot(&self, endpoint: &str) -> Slot {
         Slot(Some((self.clone(), endpoint.to_owned())))
     }
 
@@ -111,12 +111,12 @@ impl RefreshSlots {
 
 impl Tokens {
     /// Waits for a slot at the endpoint that refreshes an account. Returns None after the maximum time of a call.
-    pub(super) async fn slot(&self, definition: &ProviderDefinition, is_awaited: &IsAwaited) -> Option<Slot> {
+    pub(super) async fn wait_for_slot(&self, definition: &ProviderDefinition, is_awaited: &IsAwaited) -> Option<Slot> {
         let endpoint = self.endpoint_of(definition);
         match self.slots.take(&endpoint, &definition.name, is_awaited) {
             Ok(slot) => Some(slot),
-            Err(turn) => select! {
-                slot = turn => slot.ok(),
+            Err(receiver) => select! {
+                slot = receiver => slot.ok(),
                 () = self.clock.sleep(definition.refresh.longest_call()) => None,
             },
         }

@@ -30,8 +30,8 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshUnavailable`] and [`AppError::StoreDown`] if
-    /// a later call may succeed.
+    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshUnavailable`] and [`AppError::StoreDown`]
+    /// if a later call may succeed.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.cached(name) {
             return Ok(account);
@@ -65,7 +65,7 @@ impl Tokens {
             }
             waited_for = Some(refresh.version.clone());
         }
-        self.cached(name).ok_or_else(|| self.without_token(name))
+        self.cached(name).ok_or_else(|| self.error_without_token(name))
     }
 
     /// Loads the access token of an account that was registered without it, on the account's first use.
@@ -78,7 +78,7 @@ impl Tokens {
     }
 
     /// Returns the error for an account without a usable token.
-    fn without_token(&self, name: &AccountName) -> AppError {
+    fn error_without_token(&self, name: &AccountName) -> AppError {
         let Some(account) = self.registry.get(name) else { return self.not_registered(name) };
         let refresh = account.refresh.clone().at(self.now());
         if needs_owner(&refresh) {

@@ -199,22 +199,22 @@ impl Vault {
     /// # Errors
     /// [`UnreadableRow`] for the secret that does not open.
     pub fn check(&self, sealed: &SealedCredential) -> Result<AccessToken, UnreadableRow> {
-        let unreadable = |table, column, row: String| {
+        let unreadable_row = |table, column, row: String| {
             move |error: VaultError| {
                 let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
                 UnreadableRow { table, column, row, reason, provider_type: Some(sealed.provider_type) }
             }
         };
-        let secret = || unreadable("config_secrets", "value", refresh_token_key(&sealed.name));
-        self.open_refresh_token(sealed).map_err(secret())?;
-        self.open_access_token(sealed).map_err(unreadable("llm_providers", "api_key", sealed.name.to_string()))
+        let refresh_token_row = || unreadable_row("config_secrets", "value", refresh_token_key(&sealed.name));
+        self.open_refresh_token(sealed).map_err(refresh_token_row())?;
+        self.open_access_token(sealed).map_err(unreadable_row("llm_providers", "api_key", sealed.name.to_string()))
     }
 
-    /// Returns the mark of an API token, which authenticates all its values. The mark of a link or session also seals
-    /// the digest of the gateway token under which it was issued.
+    /// Returns the mark of an API token, which authenticates its values except `last_used_at`. The mark of a link or
+    /// session also seals the digest of the gateway token under which it was issued.
     pub fn mark(&self, token: &ApiToken, gateway_token: Option<&TokenDigest>) -> Result<SealedSecret, VaultError> {
-        let hidden = gateway_token.map_or("", TokenDigest::as_str);
-        Ok(self.cipher.seal(&SealContext::ApiToken(token), hidden)?)
+        let content = gateway_token.map_or("", TokenDigest::as_str);
+        Ok(self.cipher.seal(&SealContext::ApiToken(token), content)?)
     }
 
     /// Checks the mark of an API token. Returns the token, and the digest of the gateway token if the mark seals one.
@@ -225,8 +225,8 @@ impl Vault {
             None => Err(OpenError::Malformed),
         };
         let opened = opened.map_err(|source| VaultError::Open { what: "API token", source })?;
-        let hidden = Some(opened.expose_secret()).filter(|digest| !digest.is_empty());
-        Ok((token, hidden.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
+        let content = Some(opened.expose_secret()).filter(|digest| !digest.is_empty());
+        Ok((token, content.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
     }
 
     /// Seals the content of a remembered response.

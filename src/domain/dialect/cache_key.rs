@@ -12,7 +12,7 @@ use super::{json_writer::JsonWriter, members::Members};
 /// The maximum length of a key at the backend, in characters.
 const MAX_CHARS: usize = 64;
 /// A key is derived from at most this many bytes of each text.
-const MAX_START: usize = 64 * 1024;
+const MAX_START_BYTES: usize = 64 * 1024;
 
 /// The caller, account and session that a cache key belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub struct CacheScope {
 
 impl CacheScope {
     /// Removes the caller's own key from the body and returns it. Without one, returns the caller's session.
-    pub(super) fn take_given(&self, body: &mut Members<'_>) -> Option<String> {
+    pub(super) fn take_own_key(&self, body: &mut Members<'_>) -> Option<String> {
         let Some(own) = body.word("prompt_cache_key").filter(|key| !key.is_empty()) else {
             return self.session.clone();
         };
-        let _returned = body.take("prompt_cache_key");
+        let _own = body.take("prompt_cache_key");
         Some(own.into_owned())
     }
 
@@ -52,7 +52,7 @@ impl CacheScope {
 fn key_of(texts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for text in texts {
-        let kept = text.as_bytes().get(..MAX_START).unwrap_or(text.as_bytes());
+        let kept = text.as_bytes().get(..MAX_START_BYTES).unwrap_or(text.as_bytes());
         hash.update(kept.len().to_be_bytes());
         hash.update(kept);
     }

@@ -11,7 +11,7 @@ const MAX_CHARS: usize = 64;
 
 /// Returns `id`, or its hash if the id is longer than the backend accepts. The same id always gets the same hash, so
 /// the output still matches its call, and later requests match the backend's cache.
-pub(super) fn accepted(id: Text<'_>) -> Text<'_> {
+pub(super) fn shorten(id: Text<'_>) -> Text<'_> {
     // JSON takes at least one byte for each character, plus the quotes.
     if id.as_json().len() <= MAX_CHARS + 2 {
         return id;

@@ -1,5 +1,5 @@
-//! Parses an event of the backend, for both dialects. A response has an event for every few characters of text, so
-//! members are parsed only when they are read.
+//! Parses an event of the backend. A response has an event for every few characters of text, so members are parsed only
+//! when they are read.
 
 use std::borrow::Cow;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::{provider_feedback::account_code, provider_refusal::RefusalKind, retry_time::stated_wait};
 
 /// The members of an error that describe a plan limit.
-const LIMIT: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
+const LIMIT_MEMBERS: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
 
 /// A failed response with the backend's code and message (OpenAI API reference, response object, `error.code`; the
 /// Codex CLI for ChatGPT's codes).
@@ -58,7 +58,10 @@ impl ResponseFailure {
             code: names.next().unwrap_or("provider_failed").to_owned(),
             message: message.to_owned(),
             retry_after: stated_wait(message).filter(|_| kind == RefusalKind::RateLimited),
-            limit: LIMIT.into_iter().filter_map(|name| Some((name.to_owned(), error.get(name)?.clone()))).collect(),
+            limit: LIMIT_MEMBERS
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), error.get(name)?.clone())))
+                .collect(),
         }
     }
 }

@@ -70,7 +70,7 @@ impl<'a> ImageRequest<'a> {
         if body.take_flag("stream")? {
             return Err(InvalidRequest::refused("stream", "The gateway returns whole images only: leave it out."));
         }
-        let is_url = match body.take_text("response_format")?.map(Text::unescaped).as_deref() {
+        let wants_url = match body.take_text("response_format")?.map(Text::unescaped).as_deref() {
             None | Some("b64_json") => false,
             Some("url") => true,
             Some(_) => return Err(InvalidRequest::unsupported_value("response_format", "use `b64_json` or `url`.")),
@@ -87,7 +87,7 @@ impl<'a> ImageRequest<'a> {
         out.flag("stream", true);
         out.end_object();
         let ignored = body.names().map(str::to_owned).collect();
-        Ok((out.into_bytes(), ignored, ImageReader { is_url, image: None, model_text: String::new() }))
+        Ok((out.into_bytes(), ignored, ImageReader { wants_url, image: None, model_text: String::new() }))
     }
 }
 
@@ -114,7 +114,7 @@ fn write_tool(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
 #[derive(Debug)]
 pub struct ImageReader {
     /// Whether the caller wants a URL instead of base64.
-    is_url: bool,
+    wants_url: bool,
     image: Option<Value>,
     /// The model's text, if it wrote text instead of calling the tool.
     model_text: String,
@@ -164,7 +164,7 @@ impl ImageReader {
         let format = item.get("output_format").and_then(Value::as_str).unwrap_or("png").to_owned();
         let mut image = Map::new();
         match item.get_mut("result").map(Value::take) {
-            Some(Value::String(data)) if self.is_url => {
+            Some(Value::String(data)) if self.wants_url => {
                 image.insert("url".to_owned(), format!("data:image/{format};base64,{data}").into());
             }
             data => {

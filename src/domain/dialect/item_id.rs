@@ -27,7 +27,7 @@ pub(super) fn is_accepted(kind: Option<&str>, id: &str) -> bool {
 }
 
 /// Removes the id if the backend refuses it. Returns whether it was removed.
-pub(super) fn leave_out_refused(item: &mut Members<'_>) -> bool {
+pub(super) fn remove_refused(item: &mut Members<'_>) -> bool {
     let kind = item.word("type");
     let is_refused = item.word("id").is_some_and(|id| !is_accepted(kind.as_deref(), &id));
     is_refused && item.take("id").is_some()

@@ -31,10 +31,10 @@ impl ItemIndexes {
         let id = event.item_id();
         let by_id = id.as_deref().and_then(|id| self.by_id.get(id)).copied();
         let newest = self.newest.unwrap_or_default();
-        let begins = event.kind == "response.output_item.added" && self.newest.is_some();
+        let begins_item = event.kind == "response.output_item.added" && self.newest.is_some();
         let is_another = by_id.is_none() && id.is_some() && newest.has_id;
         let next =
-            if begins || newest.is_finished || is_another { newest.index.saturating_add(1) } else { newest.index };
+            if begins_item || newest.is_finished || is_another { newest.index.saturating_add(1) } else { newest.index };
         let index = event.number("output_index").or(by_id).unwrap_or(next);
         let is_about_item = id.is_some() || event.kind.starts_with("response.output_item.");
         if is_about_item && self.newest.is_none_or(|newest| newest.index <= index) {

@@ -1,4 +1,5 @@
-//! Writes the items of a request's input. They are unchanged, including their ids, unless the backend refuses them.
+//! Writes the items of a request's input. Replaces references by the items, adds stored reasoning, and leaves out or
+//! rewrites what the backend refuses. All else is unchanged, including the ids.
 
 use serde_json::value::RawValue;
 
@@ -67,7 +68,7 @@ fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
 fn leave_out_refused(item: &mut Members<'_>) -> bool {
     let unknown = unknown_to_backend(item.word("type").as_deref());
     let had_unknown = item.leave_out(unknown);
-    item_id::leave_out_refused(item) || had_unknown
+    item_id::remove_refused(item) || had_unknown
 }
 
 /// Writes an item or a part without what the backend refuses.
@@ -198,14 +199,14 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
     let kind = item.word("type").unwrap_or_default();
     let refused_member = refused_member(&kind, &item);
     let id = item.get("call_id").and_then(Text::of);
-    let accepted = id.clone().map(call_id::accepted);
-    let has_long_id = id.zip(accepted.as_ref()).is_some_and(|(id, accepted)| id.as_json() != accepted.as_json());
+    let shortened = id.clone().map(call_id::shorten);
+    let has_long_id = id.zip(shortened.as_ref()).is_some_and(|(id, shortened)| id.as_json() != shortened.as_json());
     if !has_long_id && refused_member.is_none() {
         return write_accepted(raw, item, out);
     }
     let _refused = leave_out_refused(&mut item);
     out.begin_object();
-    if let Some(id) = accepted {
+    if let Some(id) = shortened {
         let _replaced = item.take("call_id");
         out.text("call_id", &id);
     }

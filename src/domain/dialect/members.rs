@@ -101,7 +101,7 @@ impl<'a> Members<'a> {
         read(value).map(Some).ok_or_else(|| InvalidRequest::invalid_type(&self.path_of(name), expected))
     }
 
-    fn needed<T>(&self, name: &str, taken: Option<T>) -> Result<T, InvalidRequest> {
+    fn require<T>(&self, name: &str, taken: Option<T>) -> Result<T, InvalidRequest> {
         taken.ok_or_else(|| InvalidRequest::missing(&self.path_of(name)))
     }
 
@@ -124,7 +124,7 @@ impl<'a> Members<'a> {
 
     pub(super) fn need_text(&mut self, name: &str) -> Result<Text<'a>, InvalidRequest> {
         let text = self.take_text(name)?;
-        self.needed(name, text)
+        self.require(name, text)
     }
 
     /// Takes out a required string with its escapes resolved.
@@ -144,7 +144,7 @@ impl<'a> Members<'a> {
 
     pub(super) fn need_list(&mut self, name: &str) -> Result<List<'a>, InvalidRequest> {
         let list = self.take_list(name)?;
-        self.needed(name, list)
+        self.require(name, list)
     }
 
     pub(super) fn take_text_or_list(&mut self, name: &str) -> Result<Option<TextOrList<'a>>, InvalidRequest> {
@@ -157,7 +157,7 @@ impl<'a> Members<'a> {
 
     pub(super) fn need_text_or_list(&mut self, name: &str) -> Result<TextOrList<'a>, InvalidRequest> {
         let either = self.take_text_or_list(name)?;
-        self.needed(name, either)
+        self.require(name, either)
     }
 
     pub(super) fn take_object(&mut self, name: &str) -> Result<Option<Self>, InvalidRequest> {
@@ -167,10 +167,10 @@ impl<'a> Members<'a> {
 
     pub(super) fn need_object(&mut self, name: &str) -> Result<Self, InvalidRequest> {
         let object = self.take_object(name)?;
-        self.needed(name, object)
+        self.require(name, object)
     }
 
-    /// Takes out `model`, which both dialects require.
+    /// Takes out `model`, which is required.
     pub(super) fn take_model(&mut self) -> Result<ModelName, InvalidRequest> {
         ModelName::parse(&self.need_word("model")?).map_err(|error| self.unsupported("model", &format!("{error}.")))
     }

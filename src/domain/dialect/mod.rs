@@ -1,5 +1,5 @@
 //! Translations between API dialects. Callers use OpenAI's Responses or Chat Completions API. The ChatGPT Codex backend
-//! accepts only a strict form of Responses, and only returns server-sent events.
+//! accepts only a strict form of Responses, and returns only server-sent events.
 //!
 //! A parameter that the backend does not accept is translated, ignored and named in [`BackendRequest::ignored`], or
 //! refused with an [`InvalidRequest`]. `docs/dialect.md` lists them.

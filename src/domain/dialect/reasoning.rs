@@ -5,7 +5,7 @@ use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Memb
 /// Whether the gateway requests a reasoning summary that the caller did not request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Summary {
-    /// Never: the parameters of Responses are sent unchanged.
+    /// Never: callers of Responses request the summary themselves.
     AsSent,
     /// If the caller requests an effort other than `none`. Without a requested effort, if the model is known to
     /// summarize its reasoning. Chat clients show summaries, but do not request them.

@@ -48,20 +48,20 @@ impl Missing {
 /// Resolves the references of one request.
 #[derive(Debug)]
 pub(super) struct Recall<'a> {
-    known: &'a Recalled,
+    recalled: &'a Recalled,
     pub(super) missing: Missing,
     /// Whether the caller sends reasoning itself. The backend refuses a request with the same item twice.
     pub(super) has_own_reasoning: bool,
 }
 
 impl<'a> Recall<'a> {
-    pub(super) fn of(known: &'a Recalled) -> Self {
-        Self { known, missing: Missing::default(), has_own_reasoning: false }
+    pub(super) fn of(recalled: &'a Recalled) -> Self {
+        Self { recalled, missing: Missing::default(), has_own_reasoning: false }
     }
 
     /// Returns an item by its id.
     pub(super) fn item(&self, id: &str) -> Option<&'a RawValue> {
-        serde_json::from_str(self.known.items.get(id)?).ok()
+        serde_json::from_str(self.recalled.items.get(id)?).ok()
     }
 
     /// Returns the reasoning that preceded a call, or nothing if the caller sends reasoning itself.
@@ -70,7 +70,7 @@ impl<'a> Recall<'a> {
             return Vec::new();
         }
         let id = call_id.clone().unescaped();
-        let Some(items) = self.known.reasoning.get(&*id) else {
+        let Some(items) = self.recalled.reasoning.get(&*id) else {
             self.missing.calls.push(id.into_owned());
             return Vec::new();
         };
@@ -79,7 +79,7 @@ impl<'a> Recall<'a> {
 
     /// Returns the inputs and outputs of earlier responses.
     pub(super) fn earlier(&self) -> impl Iterator<Item = List<'a>> + use<'a> {
-        self.known.earlier.iter().map(|array| List::of_json(array))
+        self.recalled.earlier.iter().map(|array| List::of_json(array))
     }
 }
 
@@ -92,7 +92,7 @@ struct ResponseObject<'a> {
 }
 
 #[derive(Deserialize)]
-struct Identified {
+struct IdOnly {
     id: Option<String>,
 }
 
@@ -111,7 +111,7 @@ impl ResponseItems {
         let ResponseObject { id: Some(id), output: Some(output) } = serde_json::from_str(response).ok()? else {
             return None;
         };
-        let items: Vec<Identified> = serde_json::from_str(output.get()).ok()?;
+        let items: Vec<IdOnly> = serde_json::from_str(output.get()).ok()?;
         let item_ids = items.into_iter().filter_map(|item| item.id).collect();
         Some(Self { id, item_ids, output: output.get().to_owned() })
     }
@@ -121,7 +121,7 @@ impl ResponseItems {
 pub fn items_by_id(array: &str) -> BTreeMap<String, String> {
     let items: Vec<&RawValue> = serde_json::from_str(array).unwrap_or_default();
     let with_id = |item: &RawValue| {
-        let Identified { id } = serde_json::from_str(item.get()).ok()?;
+        let IdOnly { id } = serde_json::from_str(item.get()).ok()?;
         Some((id?, item.get().to_owned()))
     };
     items.into_iter().filter_map(with_id).collect()

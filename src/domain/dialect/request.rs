@@ -184,7 +184,7 @@ fn write_input<'a>(
     let own = [&system.as_items(), out.since(own_start).trim_start_matches(',')];
     let own = own.into_iter().filter(|items| !items.is_empty()).collect::<Vec<_>>().join(",");
     let instructions = system.place(instructions, start, wants_json_object, out);
-    let key = cache.take_given(body).or_else(|| cache.derive(instructions.as_json(), out.since(start)));
+    let key = cache.take_own_key(body).or_else(|| cache.derive(instructions.as_json(), out.since(start)));
     out.end_array();
     out.text("instructions", &instructions);
     let session = key.map(|key| cache.write(key, out));

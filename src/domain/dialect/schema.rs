@@ -78,7 +78,7 @@ struct Completer<'a> {
 }
 
 /// Returns a tool, or parameters, with complete object schemas. Borrows `json`, which is valid, if nothing is missing.
-pub(super) fn completed(json: &str, kind: Kind) -> Cow<'_, str> {
+pub(super) fn complete(json: &str, kind: Kind) -> Cow<'_, str> {
     let mut completer = Completer { json, copied: 0, out: String::new(), levels: Vec::new() };
     let mut at = 0;
     while let Some(byte) = json.as_bytes().get(at) {

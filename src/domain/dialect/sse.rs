@@ -53,7 +53,7 @@ impl SseFrame {
             let value = value.strip_prefix(b" ").unwrap_or(value);
             match name {
                 b"event" => event = text(value),
-                b"data" => data = Some(joined(data, text(value))),
+                b"data" => data = Some(join_lines(data, text(value))),
                 _ => {}
             }
         }
@@ -66,7 +66,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     str::from_utf8(bytes).map_or_else(|_invalid| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
-fn joined<'a>(before: Option<Cow<'a, str>>, line: Cow<'a, str>) -> Cow<'a, str> {
+fn join_lines<'a>(before: Option<Cow<'a, str>>, line: Cow<'a, str>) -> Cow<'a, str> {
     let Some(before) = before else { return line };
     let mut joined = before.into_owned();
     joined.push('\n');
@@ -80,10 +80,10 @@ pub struct SseDecoder {
     /// The bytes of the unfinished frame.
     frame: Vec<u8>,
     /// The length of the unfinished line.
-    line: usize,
+    line_length: usize,
     is_comment: bool,
     /// The length of the unfinished event, without comments.
-    event: usize,
+    event_length: usize,
     /// Whether the first frame has ended.
     has_ended_frame: bool,
     /// Whether the last piece ended with a carriage return. A line feed at the start of the next piece is
@@ -117,7 +117,7 @@ impl SseDecoder {
                         1
                     }
                 };
-            if mem::take(&mut self.line) == 0 {
+            if mem::take(&mut self.line_length) == 0 {
                 let bytes = piece.slice(start..at);
                 let is_first = !mem::replace(&mut self.has_ended_frame, true);
                 frames.push_back(SseFrame { bytes: self.end_frame(bytes), is_first });
@@ -133,17 +133,17 @@ impl SseDecoder {
 
     /// Adds the first `length` bytes of `rest` to the line.
     fn extend_line(&mut self, rest: &[u8], length: usize) -> Result<(), EventTooLong> {
-        if self.line == 0 {
+        if self.line_length == 0 {
             self.is_comment = rest.starts_with(b":");
         }
-        self.line = self.line.saturating_add(length);
-        self.event = self.event.saturating_add(if self.is_comment { 0 } else { length });
-        if self.event.max(self.line) > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
+        self.line_length = self.line_length.saturating_add(length);
+        self.event_length = self.event_length.saturating_add(if self.is_comment { 0 } else { length });
+        if self.event_length.max(self.line_length) > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
     /// Returns the bytes of the frame that ends with `bytes`.
     fn end_frame(&mut self, bytes: Bytes) -> Bytes {
-        self.event = 0;
+        self.event_length = 0;
         if self.frame.is_empty() {
             return bytes;
         }

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 /// The length of an escape such as `\ud83d`.
-const ESCAPE: usize = 6;
+const ESCAPE_LENGTH: usize = 6;
 /// U+FFFD, which takes the same length.
-const REPLACEMENT: &[u8; ESCAPE] = br"\ufffd";
+const REPLACEMENT: &[u8; ESCAPE_LENGTH] = br"\ufffd";
 
 /// Returns the JSON with U+FFFD in place of each lone surrogate, borrowed if it has none.
 pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
@@ -16,13 +16,13 @@ pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
     let mut at = 0;
     while let Some(skipped) = json.get(at..).and_then(|rest| memchr(b'\\', rest)) {
         at += skipped;
-        at += match (code_unit(json, at), code_unit(json, at + ESCAPE)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE,
+        at += match (code_unit(json, at), code_unit(json, at + ESCAPE_LENGTH)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE_LENGTH,
             (Some(0xD800..=0xDFFF), _) => {
-                if let Some(escape) = mended.to_mut().get_mut(at..at + ESCAPE) {
+                if let Some(escape) = mended.to_mut().get_mut(at..at + ESCAPE_LENGTH) {
                     escape.copy_from_slice(REPLACEMENT);
                 }
-                ESCAPE
+                ESCAPE_LENGTH
             }
             // Any other escape has at least two bytes, and the second may be a backslash.
             _ => 2,
@@ -33,6 +33,6 @@ pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
 
 /// Returns the UTF-16 code unit of the escape at `at`.
 fn code_unit(json: &[u8], at: usize) -> Option<u16> {
-    let digits = json.get(at..at.checked_add(ESCAPE)?)?.strip_prefix(br"\u")?;
+    let digits = json.get(at..at.checked_add(ESCAPE_LENGTH)?)?.strip_prefix(br"\u")?;
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }

@@ -1,8 +1,8 @@
 //! Places system messages. The backend refuses items with the role `system` and accepts `instructions` instead.
 //!
-//! In two cases they become `developer` items, because the backend would refuse the request otherwise: if the input has
-//! no other items, and if the request asks for `json_object`. The latter requires the word "JSON" in the input, and
-//! often only the system message has it.
+//! In two cases the collected texts become `developer` items, because the backend would refuse the request otherwise:
+//! if the input has no other items, and if the request asks for `json_object`. The latter requires the word "JSON" in
+//! the input, and often only the system message has it.
 
 use super::{json_writer::JsonWriter, raw_json::Text};
 

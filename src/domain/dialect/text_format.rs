@@ -4,7 +4,7 @@
 use super::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
 /// The name for a schema without a name. The backend requires one, and the model may see it.
-const UNNAMED: &str = "response";
+const DEFAULT_SCHEMA_NAME: &str = "response";
 
 /// Writes `text`. Returns whether the format is `json_object`.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
@@ -41,7 +41,10 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
             out.begin_object_in("format");
             out.word("type", &kind);
             let is_unnamed = definition.has("schema") && !definition.has("name");
-            out.text("name", &if is_unnamed { Text::from_plain(UNNAMED) } else { definition.need_text("name")? });
+            out.text(
+                "name",
+                &if is_unnamed { Text::from_plain(DEFAULT_SCHEMA_NAME) } else { definition.need_text("name")? },
+            );
             definition.pass_all(&["description", "schema", "strict"], out);
         }
         _ => return Err(format.unsupported("type", "use `text`, `json_object` or `json_schema`.")),

@@ -70,14 +70,14 @@ fn write_tool(raw: &RawValue, mut tool: Members<'_>, out: &mut JsonWriter) -> Re
         "function" | "custom" => _ = tool.need_text("name")?,
         _ => {}
     }
-    out.json_item(&schema::completed(raw.get(), Kind::Tool));
+    out.json_item(&schema::complete(raw.get(), Kind::Tool));
     Ok(())
 }
 
-/// Writes a function. `parameters` and `strict` are always written, because the APIs have opposite defaults for them.
+/// Writes a function, always with `parameters`, which the backend requires, and `strict`, whose defaults differ.
 fn write_function(mut function: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     begin_named("function", &mut function, out)?;
-    let parameters = function.take("parameters").map(|given| schema::completed(given.get(), Kind::Parameters));
+    let parameters = function.take("parameters").map(|given| schema::complete(given.get(), Kind::Parameters));
     out.json("parameters", &parameters.unwrap_or(Cow::Borrowed(NO_PARAMETERS)));
     out.flag("strict", function.take_flag("strict")?);
     out.end_object();

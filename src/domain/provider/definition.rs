@@ -34,7 +34,7 @@ pub struct ProviderDefinition {
     pub models: Vec<String>,
     /// The OAuth client, if users can log in with OAuth.
     pub oauth: Option<Arc<OAuthClient>>,
-    /// The client that refreshes session tokens, if the provider can.
+    /// The client that refreshes session tokens, if the provider has an endpoint for that.
     pub sessions: Option<SessionClient>,
     /// When and how often tokens are refreshed.
     pub refresh: RefreshPolicy,

@@ -66,11 +66,9 @@ pub enum Dialect {
 #[derive(Debug)]
 pub struct ModelApi {
     pub dialect: Dialect,
-    /// The path for prompts.
     pub prompt_path: &'static str,
     /// The path for embeddings, if the provider has them.
     pub embeddings_path: Option<&'static str>,
-    /// The path of the model list.
     pub models_path: &'static str,
     /// The default `client_version` parameter of the model list; None if the provider does not require it.
     pub client_version: Option<&'static str>,
@@ -81,7 +79,6 @@ pub struct ModelApi {
 pub struct Descriptor {
     /// The name of the built-in provider of this type, and the value of `provider_type`.
     pub name: &'static str,
-    /// The name shown to users.
     pub display_name: &'static str,
     pub category: Category,
     /// The kind of secret that an owner may paste, if any.
@@ -90,7 +87,6 @@ pub struct Descriptor {
     pub oauth: Option<&'static OAuthDefaults>,
     /// The endpoint that refreshes session tokens with the browser's cookie, if there is one.
     pub sessions: Option<&'static SessionDefaults>,
-    /// The base URL of the API.
     pub api_base: &'static str,
     /// The paths that the owner may use, as [`crate::domain::proxy::ProxyRule`] parses them.
     pub proxy_paths: &'static [&'static str],

@@ -1,5 +1,5 @@
-//! The supported provider types. Each has one file and one row in [`ProviderType::ALL`]. No `match` on the type has a
-//! wildcard, so the compiler reports every place that a new type needs. See `docs/adding-a-provider.md`.
+//! The supported provider types. Each has one file and one item in [`ProviderType::ALL`]. No `match` on the type has a
+//! wildcard, so the compiler reports each `match` that lacks a new type. See `docs/adding-a-provider.md`.
 
 pub mod dashscope;
 mod definition;

@@ -17,8 +17,8 @@ pub fn canonical(name: &str) -> &str {
 pub const ISSUER: &str = "https://auth.openai.com";
 
 /// Namespaces of claims in OpenAI's tokens.
-const AUTH: &str = "https://api.openai.com/auth";
-const PROFILE: &str = "https://api.openai.com/profile";
+const AUTH_NAMESPACE: &str = "https://api.openai.com/auth";
+const PROFILE_NAMESPACE: &str = "https://api.openai.com/profile";
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: NAME,
@@ -53,6 +53,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         prompt_path: "codex/responses",
         embeddings_path: None,
         models_path: "codex/models",
+        // The backend lists the models for a version of the Codex CLI.
         client_version: Some("0.169.0"),
     }),
     check_path: None,
@@ -63,9 +64,11 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
 
 fn labels(claims: &UnverifiedClaims) -> AccountLabels {
     AccountLabels {
-        account_id: claims.namespaced_label(AUTH, "chatgpt_account_id"),
-        user_id: claims.namespaced_label(AUTH, "chatgpt_user_id").or_else(|| claims.namespaced_label(AUTH, "user_id")),
-        email: claims.label("email").or_else(|| claims.namespaced_label(PROFILE, "email")),
-        plan_type: claims.namespaced_label(AUTH, "chatgpt_plan_type"),
+        account_id: claims.namespaced_label(AUTH_NAMESPACE, "chatgpt_account_id"),
+        user_id: claims
+            .namespaced_label(AUTH_NAMESPACE, "chatgpt_user_id")
+            .or_else(|| claims.namespaced_label(AUTH_NAMESPACE, "user_id")),
+        email: claims.label("email").or_else(|| claims.namespaced_label(PROFILE_NAMESPACE, "email")),
+        plan_type: claims.namespaced_label(AUTH_NAMESPACE, "chatgpt_plan_type"),
     }
 }

@@ -1,5 +1,5 @@
 //! Suno, AI music. Accounts connect with the session token of a browser, a JWT that is valid for about an hour. The
-//! browser's cookie refreshes it if the owner pastes that too.
+//! browser's cookie refreshes this token if the owner pastes the cookie too.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, SessionDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims};

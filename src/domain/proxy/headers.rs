@@ -2,7 +2,7 @@
 //! caller's token to the provider or a provider's cookie to the caller.
 
 /// Headers from the caller that concern a turn of a conversation. They are also sent with a translated body.
-const TURN: [&str; 12] = [
+const TURN_HEADERS: [&str; 12] = [
     "conversation-id",
     "idempotency-key",
     "openai-beta",
@@ -20,7 +20,7 @@ const TURN: [&str; 12] = [
 const TURN_PREFIXES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 
 /// Headers from the caller that concern its body or the response. A translated request is sent without them.
-const MESSAGE: [&str; 11] = [
+const MESSAGE_HEADERS: [&str; 11] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -34,8 +34,8 @@ const MESSAGE: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// Headers from the provider to the caller. Caching headers are not listed, because caches must not store responses.
-const RESPONSE: [&str; 15] = [
+/// Headers from the provider to the caller. `cache-control` is not listed, because caches must not store responses.
+const RESPONSE_HEADERS: [&str; 15] = [
     "accept-ranges",
     "content-disposition",
     "content-encoding",
@@ -57,21 +57,21 @@ const RESPONSE_PREFIXES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "x-
 
 /// Whether a caller's header is forwarded to the provider.
 pub fn is_forwarded_to_provider(name: &str) -> bool {
-    is_forwarded_with_translated_body(name) || is_listed(name, &MESSAGE, &[])
+    is_forwarded_with_translated_body(name) || is_listed(name, &MESSAGE_HEADERS, &[])
 }
 
 /// Whether a caller's header is forwarded even if the body is translated.
 pub fn is_forwarded_with_translated_body(name: &str) -> bool {
-    is_listed(name, &TURN, &TURN_PREFIXES)
+    is_listed(name, &TURN_HEADERS, &TURN_PREFIXES)
 }
 
 /// Whether a provider's header is forwarded to the caller.
 pub fn is_forwarded_to_caller(name: &str) -> bool {
-    is_listed(name, &RESPONSE, &RESPONSE_PREFIXES)
+    is_listed(name, &RESPONSE_HEADERS, &RESPONSE_PREFIXES)
 }
 
-/// Whether a name is listed. Names with `_` never are, because some servers treat `_` like `-`. The session headers of
-/// older clients are renamed before this check (`app/models/session.rs`).
+/// Whether a name is listed. Names with `_` never match, because some servers treat `_` like `-`. The session headers
+/// of older clients are renamed before this check (`app/models/session.rs`).
 fn is_listed(name: &str, names: &[&str], prefixes: &[&str]) -> bool {
     !name.contains('_') && (names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix)))
 }

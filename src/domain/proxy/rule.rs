@@ -11,7 +11,7 @@ pub struct ProxyRule {
     /// None: any method.
     method: Option<&'static str>,
     /// Whether the rule covers everything that begins with `path`, not only `path` itself.
-    wildcard: bool,
+    is_wildcard: bool,
     path: String,
 }
 
@@ -36,23 +36,23 @@ impl ProxyRule {
             }
             None => (None, text),
         };
-        let (path, wildcard) = match pattern.strip_suffix('*') {
+        let (path, is_wildcard) = match pattern.strip_suffix('*') {
             Some(path) => (path, true),
             None => (pattern, false),
         };
-        if path.contains('*') || (wildcard && !path.is_empty() && !path.ends_with('/')) {
+        if path.contains('*') || (is_wildcard && !path.is_empty() && !path.ends_with('/')) {
             return Err(InvalidRule::Wildcard);
         }
-        if !wildcard || !path.is_empty() {
+        if !is_wildcard || !path.is_empty() {
             ProxyPath::parse(path)?;
         }
-        Ok(Self { method, wildcard, path: path.to_owned() })
+        Ok(Self { method, is_wildcard, path: path.to_owned() })
     }
 
     /// Whether the rule covers this method of this path. `codex/*` does not cover `codex/` itself.
     pub fn covers(&self, method: &str, path: &ProxyPath) -> bool {
         let path = path.as_str();
-        let has_path = if self.wildcard {
+        let has_path = if self.is_wildcard {
             path.len() > self.path.len() && path.starts_with(&self.path)
         } else {
             path == self.path

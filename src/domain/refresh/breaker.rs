@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::domain::{ids::AccountName, time::Timestamp};
 
 /// The number of consecutive faults that open the breaker.
-const FAULTS: usize = 5;
+const FAULTS_TO_OPEN: usize = 5;
 
 /// The circuit breaker of one server.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Breaker {
     /// The account of the first of these faults.
     first: Option<AccountName>,
     /// Whether these faults concern several accounts.
-    several_accounts: bool,
+    has_several_accounts: bool,
     /// No call is permitted before this time. After it, one call may probe. None if the breaker is closed.
     open_until: Option<Timestamp>,
     /// The account whose call probes the server.
@@ -53,19 +53,19 @@ impl Breaker {
         self.open_until.filter(|until| now < *until)
     }
 
-    /// Lets another call probe, if this account's call was the probe. Calls that were not admitted change nothing.
+    /// Lets another call probe, if this account's call was the probe.
     pub fn release_probe(&mut self, account: &AccountName, now: Timestamp) {
         if self.probe.as_ref() == Some(account) {
             (self.open_until, self.probe) = (Some(now), None);
         }
     }
 
-    /// Records a fault. The breaker opens after [`FAULTS`] consecutive faults. They must concern several accounts,
-    /// unless the account is the only one that is refreshed there (`is_only`). Returns whether the breaker is open.
+    /// Records a fault. The breaker opens after [`FAULTS_TO_OPEN`] consecutive faults. They must concern several
+    /// accounts, unless the account is the only one at this server (`is_only`). Returns whether the breaker is open.
     pub fn record_fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
-        self.several_accounts |= *self.first.get_or_insert_with(|| account.clone()) != *account;
-        let opens = self.faults >= FAULTS && (is_only || self.several_accounts);
+        self.has_several_accounts |= *self.first.get_or_insert_with(|| account.clone()) != *account;
+        let opens = self.faults >= FAULTS_TO_OPEN && (is_only || self.has_several_accounts);
         if opens {
             (self.open_until, self.probe) = (Some(now.plus(pause)), None);
         }

@@ -85,7 +85,7 @@ pub enum Ending {
     ReplacedByUnknown,
 }
 
-/// What the caller must do after it applied an event.
+/// The result of an event for its caller: what to do next, or what was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Present the token once, immediately.

@@ -48,7 +48,7 @@ pub enum Cause {
     Refused,
     /// The process that presented the token stopped before it recorded the outcome.
     Interrupted,
-    /// The token was not sent in time: the lease could end before the response, and another replica could take it.
+    /// The token was not sent in time: the lease could end before the response, and another replica could get a lease.
     HeldUp,
     RateLimited,
     NoConnection,

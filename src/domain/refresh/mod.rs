@@ -1,9 +1,9 @@
 //! The refresh protocol: which events may change an account's tokens, and when.
 //!
-//! A refresh token is single use: presenting it twice can end the login. Each account's row therefore records who may
-//! present its token, and [`step`] computes every change of the row. The function is pure: the stores call it inside a
-//! transaction, and `tests/model` searches it exhaustively. `docs/refresh.md` describes the protocol and lists its
-//! invariants.
+//! A refresh token may be single use: presenting it twice can end the login. Each account's row therefore records who
+//! may present its token, and [`step`] computes every change that a refresh makes to the row. The function is pure: the
+//! stores call it inside a transaction, and `tests/model` searches it exhaustively. `docs/refresh.md` describes the
+//! protocol and lists its invariants.
 //!
 //! ```text
 //! Active --refresh due--> Refreshing --new tokens--> Active, next generation

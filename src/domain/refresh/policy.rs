@@ -1,4 +1,4 @@
-//! The configured durations of the refresh protocol.
+//! The configured values of the refresh protocol.
 
 use std::time::Duration;
 
@@ -84,17 +84,17 @@ impl RefreshPolicy {
         FIVE_MINUTES.min(lifetime / 10)
     }
 
-    /// Returns how long after the request of a lease the token may be sent, so that the call ends within the lease.
+    /// Returns how long after the request of a lease the token may be sent. The call then ends well within the lease.
     pub fn latest_send(&self) -> Duration {
         self.lease.saturating_sub(self.http_timeout * 3 / 2)
     }
 
-    /// Returns how long after sending the token its caller waits at most for the response.
+    /// Returns how long after sending the token its caller waits at most for the response, with a margin.
     pub fn longest_call(&self) -> Duration {
         self.http_timeout + Duration::from_secs(5).min(self.http_timeout / 4)
     }
 
-    /// Returns how long after sending the token a retry still falls into the grace window.
+    /// Returns how long after sending the token a retry still falls into the grace window, with a margin.
     pub(super) fn grace_left_after_send(&self) -> Duration {
         self.grace - Duration::from_secs(5).min(self.grace / 4)
     }

@@ -39,7 +39,7 @@ impl RefreshState {
         }
     }
 
-    /// Returns when the next refresh is due. A jitter, equal on every replica, separates accounts connected together.
+    /// Returns when the next refresh is due. A jitter, equal on all replicas, spreads accounts over a tenth of `lead`.
     pub fn due_at(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         let lead = policy.lead_for(self.lifetime()?);
         Some(self.expires_at?.minus(lead).plus(lead.mul_f64(self.jitter() / 10.0)))
@@ -93,8 +93,8 @@ impl RefreshState {
                 self.served_until(policy)?
             }
         };
-        let settled_at = self.sent_at.unwrap_or(IMMEDIATELY).plus(policy.longest_call());
-        Some(permitted_at.max(not_before).max(settled_at))
+        let call_over_at = self.sent_at.unwrap_or(IMMEDIATELY).plus(policy.longest_call());
+        Some(permitted_at.max(not_before).max(call_over_at))
     }
 
     fn last_minutes_at(&self) -> Option<Timestamp> {

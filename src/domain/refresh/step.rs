@@ -65,12 +65,12 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         RefreshEvent::Returned { ending: Ending::ReplacedByUnknown, .. } => doubt_restored(&mut row, 1, now),
     };
     // A lease that expired before this step has an event of its own.
-    let events = [change(stored, &before), change(&before, &row)].into_iter().flatten().collect();
+    let events = [event_between(stored, &before), event_between(&before, &row)].into_iter().flatten().collect();
     Step { row: Some(row), effect, events }
 }
 
 /// Returns the event between two rows, if they differ.
-fn change(before: &RefreshState, after: &RefreshState) -> Option<StepEvent> {
+fn event_between(before: &RefreshState, after: &RefreshState) -> Option<StepEvent> {
     let kind = match after.state {
         _ if before.version.login_id != after.version.login_id => EventKind::SignedIn,
         _ if before.version != after.version => EventKind::Refreshed,
@@ -188,7 +188,7 @@ fn failed(
     Effect::Recorded
 }
 
-/// Marks a restored row whose refresh token is or may be spent. Only this process has seen its presentation.
+/// Marks a restored row whose refresh token is or may be spent, because the row lacks a later presentation.
 fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
     let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
     let may_be_spent = row.version == *known && row.attempt < attempt;

@@ -20,26 +20,26 @@ struct StartedCall {
 pub(super) struct CallDeltas {
     started: HashMap<u64, StartedCall>,
     /// Whether the caller expects the deprecated `function_call`, which has room for the first call only.
-    as_function_call: bool,
+    wants_function_call: bool,
 }
 
 impl CallDeltas {
-    pub(super) fn new(as_function_call: bool) -> Self {
-        Self { started: HashMap::new(), as_function_call }
+    pub(super) fn new(wants_function_call: bool) -> Self {
+        Self { started: HashMap::new(), wants_function_call }
     }
 
     pub(super) fn len(&self) -> usize {
         self.started.len()
     }
 
-    /// Returns the first delta of a call; None if it was returned before.
+    /// Returns the first delta of a call; None if it was returned before, or if a `function_call` has no room for it.
     pub(super) fn begin(&mut self, item: u64, call: &Call<'_>) -> Option<Value> {
         if self.started.contains_key(&item) {
             return None;
         }
         let index = self.started.len();
         self.started.insert(item, StartedCall { index, is_custom: call.is_custom, sent_bytes: 0 });
-        if self.as_function_call {
+        if self.wants_function_call {
             return Some(json!({"function_call": {"name": call.name, "arguments": ""}})).filter(|_| index == 0);
         }
         let Call { id, name, .. } = call;
@@ -57,7 +57,7 @@ impl CallDeltas {
         let call = self.started.get_mut(&item).filter(|_| !piece.is_empty())?;
         call.sent_bytes = call.sent_bytes.saturating_add(piece.len());
         let index = call.index;
-        if self.as_function_call {
+        if self.wants_function_call {
             return Some(json!({"function_call": {"arguments": piece}})).filter(|_| index == 0);
         }
         Some(if call.is_custom {

@@ -27,7 +27,7 @@ pub struct ReasonedCalls {
 #[derive(Debug, Default)]
 pub(super) struct CallReasoning {
     /// The reasoning since the last call.
-    waiting: Vec<Value>,
+    pending: Vec<Value>,
     calls: Vec<ReasonedCall>,
     bytes: usize,
 }
@@ -37,12 +37,12 @@ impl CallReasoning {
         self.bytes = self.bytes.saturating_add(id.len()).saturating_add(encrypted_content.len());
         if !encrypted_content.is_empty() && self.bytes <= MAX_BYTES {
             let item = json!({"type": "reasoning", "id": id, "summary": [], "encrypted_content": encrypted_content});
-            self.waiting.push(item);
+            self.pending.push(item);
         }
     }
 
     pub(super) fn note_call(&mut self, call_id: &str) {
-        let reasoning = mem::take(&mut self.waiting);
+        let reasoning = mem::take(&mut self.pending);
         if !reasoning.is_empty() {
             self.calls.push(ReasonedCall { call_id: call_id.to_owned(), reasoning });
         }

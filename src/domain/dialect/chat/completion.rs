@@ -8,7 +8,7 @@ use crate::domain::dialect::{ResponseFailure, SseEvent};
 /// Collects the events of one response.
 #[derive(Debug)]
 pub struct CompletionReader {
-    chunks: ChatStream,
+    stream: ChatStream,
     message: Value,
     finish_reason: Value,
     usage: Value,
@@ -16,25 +16,25 @@ pub struct CompletionReader {
 
 impl CompletionReader {
     pub fn new(options: ChatOptions) -> Self {
-        let chunks = ChatStream::new(ChatOptions { include_usage: true, ..options });
+        let stream = ChatStream::new(ChatOptions { include_usage: true, ..options });
         let message = json!({"role": "assistant", "content": null, "refusal": null});
-        Self { chunks, message, finish_reason: Value::Null, usage: Value::Null }
+        Self { stream, message, finish_reason: Value::Null, usage: Value::Null }
     }
 
     /// Whether a stop sequence has ended the response before the provider did.
     pub fn has_stopped(&self) -> bool {
-        self.chunks.has_stopped()
+        self.stream.has_stopped()
     }
 
-    /// Takes the calls of the complete response that follow reasoning; None if there are none.
+    /// Takes the complete response's calls that follow reasoning; None if there are none.
     pub fn take_reasoned_calls(&mut self) -> Option<ReasonedCalls> {
-        self.chunks.take_reasoned_calls()
+        self.stream.take_reasoned_calls()
     }
 
     /// Handles the next event. Returns the completion at the event that ends the response.
     pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Option<Value>, ResponseFailure> {
-        let chunks = self.chunks.on_event(event)?;
-        let is_complete = self.chunks.is_complete();
+        let chunks = self.stream.on_event(event)?;
+        let is_complete = self.stream.is_complete();
         let mut head = Map::new();
         for chunk in chunks {
             let Value::Object(mut chunk) = chunk else { continue };

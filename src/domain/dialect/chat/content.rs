@@ -81,7 +81,7 @@ pub(super) fn write_user_parts(message: &mut Members<'_>, out: &mut JsonWriter) 
     Ok(())
 }
 
-/// Writes a part of a message with this role as a part of the Responses API.
+/// Writes a part of a message with the role `role` as a part of the Responses API.
 pub(in crate::domain::dialect) fn write_part_of(
     role: &str,
     part: Members<'_>,
@@ -94,6 +94,7 @@ fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), In
     match &*part.need_word("type")? {
         kind if is_text(kind) => write_part("input_text", "text", &part.need_text("text")?, out),
         "image_url" | "input_image" if part.has("image_url") => write_image(part, out)?,
+        // The member is missing, so this is an error.
         "image_url" => _ = part.need_text("image_url")?,
         kind @ ("input_image" | "input_file") => {
             out.begin_object();

@@ -52,7 +52,7 @@ impl Deltas {
         self.texts.has_stopped()
     }
 
-    /// Takes the calls of the finished response that follow reasoning.
+    /// Takes the finished response's calls that follow reasoning.
     pub(super) fn take_reasoned_calls(&mut self) -> Vec<ReasonedCall> {
         self.reasoning.take()
     }

@@ -135,7 +135,7 @@ impl<'a> Translation<'a, '_> {
     ) -> Result<(), InvalidRequest> {
         self.out.begin_object();
         self.out.word("type", kind);
-        self.out.text("call_id", &call_id::accepted(id.clone()));
+        self.out.text("call_id", &call_id::shorten(id.clone()));
         self.out.text("name", &call.need_text("name")?);
         self.out.text(input, &items::arguments(kind, call.take_as_text(input)));
         self.out.end_object();
@@ -145,7 +145,7 @@ impl<'a> Translation<'a, '_> {
     fn write_output(&mut self, kind: &str, id: Text<'_>, output: ToolOutput<'a>) -> Result<(), InvalidRequest> {
         self.out.begin_object();
         self.out.word("type", kind);
-        self.out.text("call_id", &call_id::accepted(id));
+        self.out.text("call_id", &call_id::shorten(id));
         output.write("output", self.out)?;
         self.out.end_object();
         Ok(())

@@ -66,16 +66,16 @@ impl<'a> ChatRequest<'a> {
         model: impl Into<BackendModel>,
         recalled: &Recalled,
     ) -> Result<TranslatedChat, InvalidRequest> {
-        self.translated(&model.into(), Prompt::Member("messages"), recalled)
+        self.into_translated_chat(&model.into(), Prompt::Member("messages"), recalled)
     }
 
     /// Writes the body of a legacy completion for the backend. Its `prompt` becomes a user message.
     pub fn prompt_into_backend(mut self, model: impl Into<BackendModel>) -> Result<TranslatedChat, InvalidRequest> {
         let prompt = legacy::take_prompt(&mut self.body)?;
-        self.translated(&model.into(), Prompt::Text(prompt), &NOTHING_RECALLED)
+        self.into_translated_chat(&model.into(), Prompt::Text(prompt), &NOTHING_RECALLED)
     }
 
-    fn translated(
+    fn into_translated_chat(
         self,
         model: &BackendModel,
         prompt: Prompt<'_>,

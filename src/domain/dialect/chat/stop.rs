@@ -68,7 +68,8 @@ impl TextCutter {
                 start
             }
             None => {
-                self.held.len() - sequences.iter().map(|stop| partial_match(&self.held, stop)).max().unwrap_or_default()
+                self.held.len()
+                    - sequences.iter().map(|stop| partial_match_length(&self.held, stop)).max().unwrap_or_default()
             }
         };
         let rest = self.held.split_off(end);
@@ -86,7 +87,7 @@ impl TextCutter {
 }
 
 /// Returns the length of the longest suffix of `text` that is a prefix of `sequence`, but not all of it.
-fn partial_match(text: &str, sequence: &str) -> usize {
+fn partial_match_length(text: &str, sequence: &str) -> usize {
     let lengths = sequence.char_indices().map(|(length, _)| length).rev();
     lengths.into_iter().find(|length| sequence.get(..*length).is_some_and(|start| text.ends_with(start))).unwrap_or(0)
 }

@@ -38,13 +38,13 @@ impl ChatStream {
         self.deltas.has_stopped()
     }
 
-    /// Takes the calls of the complete response that follow reasoning; None if there are none.
+    /// Takes the complete response's calls that follow reasoning; None if there are none.
     pub fn take_reasoned_calls(&mut self) -> Option<ReasonedCalls> {
         let calls = Some(self.deltas.take_reasoned_calls()).filter(|calls| !calls.is_empty())?;
         Some(ReasonedCalls { response_id: self.response_id.clone()?, calls })
     }
 
-    /// Translates the next event to chunks. Returns none after the end.
+    /// Translates the next event to chunks. After the end, there are no more chunks.
     pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Vec<Value>, ResponseFailure> {
         let Some(event) = (if self.is_complete { None } else { BackendEvent::read(event)? }) else {
             return Ok(Vec::new());

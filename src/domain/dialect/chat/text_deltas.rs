@@ -1,5 +1,5 @@
-//! Translates the texts of a streamed response to deltas. Each text is sent completely and once, even if the backend
-//! mixes deltas and finished texts.
+//! Translates the texts of a streamed response to deltas. Each text is sent once, up to a stop sequence, even if the
+//! backend mixes deltas and finished texts.
 
 use std::collections::HashMap;
 
@@ -23,15 +23,15 @@ pub(super) type Place = (u64, u64);
 
 /// What was sent of one text.
 #[derive(Debug)]
-struct Sent {
+struct SentText {
     bytes: usize,
     /// Where the text starts in the joined text, in characters.
     start: u64,
 }
 
-/// The joined text of one kind. A completion has one message, so blank lines separate those of the response.
+/// The joined text of one kind. A completion has one message, so blank lines separate the response's messages.
 #[derive(Debug, Default)]
-struct Joined {
+struct JoinedText {
     newest: Option<Place>,
     /// The length in characters, the unit of citation positions.
     chars: u64,
@@ -39,8 +39,8 @@ struct Joined {
 
 #[derive(Debug)]
 pub(super) struct TextDeltas {
-    sent: HashMap<(TextKind, Place), Sent>,
-    joined: HashMap<TextKind, Joined>,
+    sent: HashMap<(TextKind, Place), SentText>,
+    joined: HashMap<TextKind, JoinedText>,
     /// Cuts the content at a stop sequence.
     cutter: TextCutter,
     /// The number of citations that were sent.
@@ -78,11 +78,11 @@ impl TextDeltas {
             TextKind::ReasoningContent => place,
         };
         let joined = self.joined.entry(kind).or_default();
-        let begins = joined.newest.replace(paragraph).is_some_and(|newest| newest != paragraph);
-        let separator = if begins { "\n\n" } else { "" };
+        let begins_paragraph = joined.newest.replace(paragraph).is_some_and(|newest| newest != paragraph);
+        let separator = if begins_paragraph { "\n\n" } else { "" };
         let start = joined.chars + length(separator);
         joined.chars = start + length(piece);
-        self.sent.entry((kind, place)).or_insert(Sent { bytes: 0, start }).bytes += piece.len();
+        self.sent.entry((kind, place)).or_insert(SentText { bytes: 0, start }).bytes += piece.len();
         let text = format!("{separator}{piece}");
         delta(kind, if kind == TextKind::Content { self.cutter.push(&text) } else { text })
     }

@@ -9,7 +9,7 @@ use crate::domain::{
 
 /// The members that are filled in, with their defaults (OpenAI API reference, "the response object"). The first
 /// [`FROM_REQUEST`] of them repeat the request.
-const FILLED: [(&str, &str); 12] = [
+const FILLED_MEMBERS: [(&str, &str); 12] = [
     ("previous_response_id", "null"),
     ("instructions", "null"),
     ("metadata", "{}"),
@@ -29,7 +29,7 @@ const FROM_REQUEST: usize = 7;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEcho {
     model: ModelName,
-    /// The values as JSON, in the order of [`FILLED`].
+    /// The values as JSON, in the order of [`FILLED_MEMBERS`].
     members: [Option<Box<str>>; FROM_REQUEST],
     /// The value of `store`. The backend always returns false, because only the gateway stores responses.
     is_stored: bool,
@@ -39,7 +39,7 @@ impl RequestEcho {
     /// Copies the members of a request.
     pub(super) fn of(model: ModelName, body: &Members<'_>) -> Self {
         let mut members = [const { None }; FROM_REQUEST];
-        for (member, (name, _)) in members.iter_mut().zip(FILLED) {
+        for (member, (name, _)) in members.iter_mut().zip(FILLED_MEMBERS) {
             *member = body.get(name).map(|value| value.get().into());
         }
         Self { model, members, is_stored: false }
@@ -70,7 +70,7 @@ impl RequestEcho {
             out.json("output", output);
         }
         let copied = self.members.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-        for ((name, default), given) in FILLED.into_iter().zip(copied) {
+        for ((name, default), given) in FILLED_MEMBERS.into_iter().zip(copied) {
             if !response.has(name) {
                 out.json(name, given.unwrap_or(default));
             }
@@ -80,7 +80,7 @@ impl RequestEcho {
     }
 }
 
-/// Whether a member of the response is `null` and [`FILLED`] has a value for it.
+/// Whether a member of the response is `null` and [`FILLED_MEMBERS`] has a value for it.
 fn is_filled(name: &str, value: &RawValue) -> bool {
-    is_null(value) && FILLED.iter().any(|(filled, _)| *filled == name)
+    is_null(value) && FILLED_MEMBERS.iter().any(|(filled, _)| *filled == name)
 }

@@ -10,7 +10,7 @@ use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 /// The maximum size of the collected output, in bytes. The output of a longer response is not collected.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// The memory that an item or a text takes besides its bytes.
-const OVERHEAD: usize = 256;
+const OVERHEAD_BYTES: usize = 256;
 
 /// The items of one response by index.
 #[derive(Debug, Default)]
@@ -48,14 +48,14 @@ impl Output {
         match &*event.kind {
             "response.output_item.added" => {
                 if let Some(item) = event.json("item").map(Cow::into_owned) {
-                    self.count(item.len());
+                    self.count_bytes(item.len());
                     self.started.entry(index).or_default().item = item;
                 }
             }
             "response.output_item.done" => {
                 self.started.remove(&index);
                 if let Some(item) = event.json("item").map(Cow::into_owned) {
-                    self.count(item.len());
+                    self.count_bytes(item.len());
                     self.finished.insert(index, item);
                 }
             }
@@ -67,8 +67,8 @@ impl Output {
         }
     }
 
-    fn count(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
+    fn count_bytes(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD_BYTES);
     }
 
     fn add_text(&mut self, index: u64, event: &BackendEvent<'_>) {
@@ -95,11 +95,11 @@ impl Output {
         if started.id.is_none()
             && let Some(id) = event.text("item_id")
         {
-            added += id.len() + OVERHEAD;
+            added += id.len() + OVERHEAD_BYTES;
             started.id = Some(id.into_owned());
         }
         let (_, so_far) = started.texts.entry(part).or_insert_with(|| {
-            added += OVERHEAD;
+            added += OVERHEAD_BYTES;
             (kind, String::new())
         });
         match whole {

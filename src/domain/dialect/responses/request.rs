@@ -26,7 +26,7 @@ pub struct TranslatedResponse {
     pub echo: RequestEcho,
     /// The request's own items, without those of earlier responses, as a JSON array.
     pub own_input: String,
-    /// What the request refers to and was not found. It is left out of `request`.
+    /// The ids of items that were not found, although the request refers to them. `request` lacks these items.
     pub missing: Missing,
     /// Whether later requests may refer to the response.
     pub store: bool,
