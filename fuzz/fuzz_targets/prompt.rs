@@ -2,7 +2,7 @@
 #![no_main]
 
 use goclaw::domain::dialect::{
-    ChatRequest, NOTHING_RECALLED, ResponsesRequest, TranslatedChat, TranslatedResponse, model_of,
+    ChatRequest, NOTHING_RECALLED, ResponsesRequest, TranslatedChat, TranslatedRequest, model_of,
     without_lone_surrogates,
 };
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,7 @@ fuzz_target!(|body: &[u8]| {
     if model_of(body).is_err() {
         return;
     }
-    if let Ok(TranslatedResponse { request, .. }) =
+    if let Ok(TranslatedRequest { request, .. }) =
         ResponsesRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED))
     {
         check_json(&request.body);

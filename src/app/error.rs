@@ -144,10 +144,10 @@ pub enum AppError {
     /// Another account than the connected one signed in, and its tokens wait for the owner's answer.
     #[error("another account signed in")]
     ConfirmationNeeded(Box<Confirmation>),
-    /// The database failed after the code exchange. The tokens are saved once it works again. If `is_safe` is set, they
+    /// The database failed after the code exchange. The tokens are saved once it works again. If `is_journaled` is set, they
     /// are in the token journal and survive a restart.
     #[error("the tokens of the login are not saved yet")]
-    TokensUnsaved { is_safe: bool, source: Box<AppError> },
+    TokensUnsaved { is_journaled: bool, source: Box<AppError> },
     /// The callback was rejected. The login is still pending.
     #[error("the callback was rejected: {0:?}")]
     CallbackRejected(CallbackRejection),

@@ -11,7 +11,7 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, spawn, wit
 
 const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Extra time to read a response after the timeout.
-const LAST_LOOK: Duration = Duration::from_millis(500);
+const EXTRA_WAIT: Duration = Duration::from_millis(500);
 /// Time for a cancelled call to close its connection.
 const CLOSING: Duration = Duration::from_millis(100);
 /// Longer than the longest pause before another presentation.
@@ -26,7 +26,7 @@ async fn in_doubt() -> (TestGateway, AccountStatus) {
     gateway.connect().await;
     gateway.provider.hang();
     let refreshing = spawn(refresh(&gateway, None));
-    for wait in [HTTP_TIMEOUT, LAST_LOOK] {
+    for wait in [HTTP_TIMEOUT, EXTRA_WAIT] {
         settle().await;
         gateway.clock.advance(wait);
     }

@@ -113,7 +113,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::InvalidRedirect(_) => (Kind::InvalidRedirectUrl, None),
         AppError::NoPendingLogin => (Kind::NoPendingLogin, None),
         AppError::ConfirmationNeeded(question) => (Kind::ConfirmationNeeded, Some(question.sentence())),
-        AppError::TokensUnsaved { is_safe, .. } => with_detail(Kind::NotSaved, unsaved_detail(*is_safe)),
+        AppError::TokensUnsaved { is_journaled, .. } => with_detail(Kind::NotSaved, unsaved_detail(*is_journaled)),
         AppError::CallbackRejected(rejection) => rejection_kind_and_detail(*rejection),
         AppError::OtherPrincipal => with_detail(
             Kind::NotYourLogin,
@@ -155,8 +155,8 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
 }
 
 /// Returns what happens to tokens that could not be saved in the database.
-fn unsaved_detail(is_safe: bool) -> &'static str {
-    if is_safe {
+fn unsaved_detail(is_journaled: bool) -> &'static str {
+    if is_journaled {
         "the authorization code is spent, and its tokens are in the token journal: they are saved when the database is back, \
          or at the next start; read the status in a moment, and see the gateway's log"
     } else {

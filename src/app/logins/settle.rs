@@ -30,7 +30,7 @@ pub(super) struct Exchanged {
     pub(super) definition: ProviderDefinition,
     record: LoginRecord,
     /// Whether the journal has the record.
-    is_safe: bool,
+    is_journaled: bool,
 }
 
 impl Logins {
@@ -53,18 +53,18 @@ impl Logins {
             }
         };
         let record = LoginRecord { name: session.name.clone(), login_id: session.id.clone(), tokens: sealed };
-        let mut exchanged = Exchanged { session, definition, record, is_safe: false };
+        let mut exchanged = Exchanged { session, definition, record, is_journaled: false };
         self.make_safe(&mut exchanged).await;
         exchanged
     }
 
     /// Writes the record to the journal, unless it was already written.
     async fn make_safe(&self, exchanged: &mut Exchanged) {
-        if exchanged.is_safe {
+        if exchanged.is_journaled {
             return;
         }
         match self.journal.put_login(&exchanged.record).await {
-            Ok(()) => exchanged.is_safe = true,
+            Ok(()) => exchanged.is_journaled = true,
             Err(error) => {
                 tracing::error!(login.id = %exchanged.session.id, error = %error, "the tokens of a login are kept in memory only");
             }
@@ -78,7 +78,7 @@ impl Logins {
             Err(source) if is_transient(&source) => {
                 tracing::error!(provider.name = %exchanged.session.name, login.id = %exchanged.session.id, error = %source,
                     "the tokens of a login wait for the database");
-                let error = AppError::TokensUnsaved { is_safe: exchanged.is_safe, source: Box::new(source) };
+                let error = AppError::TokensUnsaved { is_journaled: exchanged.is_journaled, source: Box::new(source) };
                 self.settle_later(exchanged);
                 Err(error)
             }
@@ -98,7 +98,7 @@ impl Logins {
                 tokio::select! {
                     () = logins.clock.sleep(pause) => {}
                     // The next start settles tokens that are in the journal.
-                    () = logins.tasks.stopping().cancelled(), if exchanged.is_safe => break,
+                    () = logins.tasks.stopping().cancelled(), if exchanged.is_journaled => break,
                 }
                 logins.make_safe(&mut exchanged).await;
                 let settled = logins.settle_once(&exchanged).await;
@@ -123,7 +123,7 @@ impl Logins {
             let login = self.store.by_id(&record.login_id).await?;
             let known = login.and_then(|SealedLogin { session, .. }| {
                 let definition = self.directory.definition_of(&session.name, session.provider_type)?;
-                Some(Exchanged { session, definition, record: record.clone(), is_safe: true })
+                Some(Exchanged { session, definition, record: record.clone(), is_journaled: true })
             });
             let Some(exchanged) = known else {
                 tracing::warn!(login.id = %record.login_id, "the token journal has the tokens of a login that the database lacks");

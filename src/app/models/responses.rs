@@ -22,7 +22,7 @@ use crate::{
     domain::{
         dialect::{
             BackendModel, BackendRequest, Recalled, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent,
-            TranslatedResponse,
+            TranslatedRequest,
         },
         ids::Principal,
         model_ref::ModelName,
@@ -57,7 +57,7 @@ impl Models {
         }
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
         let (translated, previous, reserved) = self.translate_response(body, &target.model, &caller).await?;
-        let TranslatedResponse {
+        let TranslatedRequest {
             request: BackendRequest { body, stream, session, ignored },
             echo,
             own_input,
@@ -97,7 +97,7 @@ impl Models {
         body: Bytes,
         model: &BackendModel,
         caller: &Principal,
-    ) -> Result<(TranslatedResponse, Option<ResponseId>, Vec<OwnedSemaphorePermit>), AppError> {
+    ) -> Result<(TranslatedRequest, Option<ResponseId>, Vec<OwnedSemaphorePermit>), AppError> {
         let translate = async |recalled: Arc<Recalled>| {
             let (body, model) = (body.clone(), model.clone());
             let size = body.len() + recalled.earlier.iter().map(String::len).sum::<usize>();

@@ -18,7 +18,7 @@ pub struct EmbeddingsRequest<'a> {
 
 /// Converts the response for the caller.
 #[derive(Debug)]
-pub struct EmbeddingsResponse {
+pub struct EmbeddingsConverter {
     /// The model as the caller named it.
     model: ModelName,
     is_base64: bool,
@@ -33,14 +33,14 @@ impl<'a> EmbeddingsRequest<'a> {
     }
 
     /// Writes the body for the provider. `model` is the provider's name of the model.
-    pub fn into_provider(mut self, model: &str) -> Result<(Vec<u8>, EmbeddingsResponse), InvalidRequest> {
+    pub fn into_provider(mut self, model: &str) -> Result<(Vec<u8>, EmbeddingsConverter), InvalidRequest> {
         let is_base64 = body_wants_base64(&mut self.body)?;
         let mut out = JsonWriter::for_body(self.size);
         out.word("model", model);
         out.word("encoding_format", "float");
         self.body.write(&mut out);
         out.end_object();
-        Ok((out.into_bytes(), EmbeddingsResponse { model: self.model, is_base64 }))
+        Ok((out.into_bytes(), EmbeddingsConverter { model: self.model, is_base64 }))
     }
 }
 
@@ -55,7 +55,7 @@ fn body_wants_base64(body: &mut Members<'_>) -> Result<bool, InvalidRequest> {
     }
 }
 
-impl EmbeddingsResponse {
+impl EmbeddingsConverter {
     /// Converts the provider's response; None if it has no embeddings.
     pub fn convert(&self, mut response: Value) -> Option<Value> {
         let data = response.get_mut("data")?.as_array_mut()?;

@@ -41,7 +41,7 @@ pub use cache_key::CacheScope;
 pub use chat::{
     ChatOptions, ChatRequest, ChatStream, CompletionReader, ReasonedCall, ReasonedCalls, TranslatedChat, legacy,
 };
-pub use embeddings::{EmbeddingsRequest, EmbeddingsResponse};
+pub use embeddings::{EmbeddingsConverter, EmbeddingsRequest};
 pub use event::has_output;
 pub use failure::ResponseFailure;
 pub use images::{ImageReader, ImageRequest, image_model_of, is_image_model};
@@ -49,7 +49,7 @@ pub use invalid_request::{InvalidRequest, TOO_LARGE};
 pub use items::without_reasoning;
 pub use members::model_of;
 pub use recalled::{Missing, NOTHING_RECALLED, Recalled, ResponseItems, items_by_id};
-pub use responses::{RequestEcho, ResponseReader, ResponsesRequest, TranslatedResponse};
+pub use responses::{RequestEcho, ResponseReader, ResponsesRequest, TranslatedRequest};
 pub use sse::{EventTooLong, SseDecoder, SseEvent, SseFrame};
 pub use surrogates::without_lone_surrogates;
 

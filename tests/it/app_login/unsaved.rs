@@ -127,7 +127,7 @@ async fn a_replayed_login_of_another_account_still_needs_confirmation() {
     gateway.provider.sign_in_as("user-7", "green");
     gateway.store.fail_to("load an account");
     let failed = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await;
-    assert!(matches!(failed, Err(AppError::TokensUnsaved { is_safe: true, .. })), "{failed:?}");
+    assert!(matches!(failed, Err(AppError::TokensUnsaved { is_journaled: true, .. })), "{failed:?}");
     gateway.app.shut_down().await;
     gateway.store.repair();
     gateway.restart().await;

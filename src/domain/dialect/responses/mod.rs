@@ -7,4 +7,4 @@ mod request;
 
 pub use echo::RequestEcho;
 pub use reader::{ReadEvent, ResponseReader};
-pub use request::{ResponsesRequest, TranslatedResponse};
+pub use request::{ResponsesRequest, TranslatedRequest};

@@ -21,7 +21,7 @@ pub struct ResponsesRequest<'a> {
 
 /// A request for the backend, and what the translation of its response needs.
 #[derive(Debug)]
-pub struct TranslatedResponse {
+pub struct TranslatedRequest {
     pub request: BackendRequest,
     pub echo: RequestEcho,
     /// The request's own items, without those of earlier responses, as a JSON array.
@@ -51,13 +51,13 @@ impl<'a> ResponsesRequest<'a> {
         self,
         model: impl Into<BackendModel>,
         recalled: &Recalled,
-    ) -> Result<TranslatedResponse, InvalidRequest> {
+    ) -> Result<TranslatedRequest, InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         let echo = RequestEcho::of(named_model, &body);
         let _recalled = body.take("previous_response_id");
         let api = Api { prompt: Prompt::Member("input"), summary: Summary::AsSent, recalled };
         let Translation { request, own_input, missing, store, wants_function_call: _ } =
             translate(body, size, &model.into(), api)?;
-        Ok(TranslatedResponse { request, echo, own_input, missing, store: store.unwrap_or(true) })
+        Ok(TranslatedRequest { request, echo, own_input, missing, store: store.unwrap_or(true) })
     }
 }
