@@ -118,7 +118,7 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     token invalid or expired
     Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
     The access token has expired. The gateway refreshes it automatically.
-    Run goclaw auth logout and sign in again. Or sign in directly: goclaw auth login
+    If this lasts, sign in again with: goclaw auth login
     [exit code 1]
     ");
     // The documented remedy works.

@@ -75,8 +75,12 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
         vec![Some(format!("{label}: active (provider: {name})")), model_hint.clone(), account, expiry, limit, reason]
     } else if let Some(error) = &status.error {
         let argument = if subject.is_openai() { String::new() } else { format!(" {name}") };
-        let advice =
-            format!("Run goclaw auth logout{argument} and sign in again. Or sign in directly: {connect_command}");
+        // A logout would give up a refresh token that the gateway is about to use.
+        let advice = if status.next_refresh_at.is_some() {
+            format!("If this lasts, sign in again with: {connect_command}")
+        } else {
+            format!("Run goclaw auth logout{argument} and sign in again. Or sign in directly: {connect_command}")
+        };
         vec![Some(error.clone()), account, reason, Some(advice)]
     } else if status.state == AccountState::Absent {
         absent(subject)

@@ -76,6 +76,12 @@ fn an_expired_token_is_reported_with_the_next_step() {
     assert!(text(expired, &suno()).ends_with(
         "Run goclaw auth logout suno and sign in again. Or sign in directly: goclaw providers set-secret suno"
     ));
+    let retried = expired.replace("needs_reauth", "active").replace('}', r#","next_refresh_at":1000100}"#);
+    assert!(
+        openai(&retried).ends_with("\nIf this lasts, sign in again with: goclaw auth login"),
+        "{}",
+        openai(&retried)
+    );
 }
 
 #[test]
