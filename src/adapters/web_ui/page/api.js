@@ -19,7 +19,7 @@ const hooks = { bearer: () => null, refused: () => {}, responded: () => {}, fail
 export const connectApi = (more) => Object.assign(hooks, more);
 
 const GET_TIMEOUT_MS = 10_000;
-const ACTION_TIMEOUT_MS = 45_000;
+const ACTION_TIMEOUT_MS = 90_000;
 
 /** Sends a request. A 401 for the session token ends the session. */
 export async function send(method, path, { body, bearer, signal, timeout, quiet = false, accept } = {}) {
@@ -128,7 +128,7 @@ export const api = {
 	signOutEverywhere: (tokens) => json("DELETE", `/v1/sessions?tokens=${tokens}`),
 };
 
-/** Yields server-sent events as `{event, data}`. `data` is null for a comment, which serves as keep-alive. */
+/** Yields server-sent events as `{event, data}`. `data` is null for a comment (keep-alive). */
 export async function* events(res) {
 	const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
 	let rest = "";
@@ -136,7 +136,9 @@ export async function* events(res) {
 	let data = [];
 	try {
 		for (;;) {
-			const { done, value } = await reader.read();
+			const { done, value } = await reader.read().catch(({ name }) => {
+				throw new GatewayError({ code: name === "AbortError" ? "aborted" : "stream_ended_early", sentence: "Connection lost." });
+			});
 			if (done) return;
 			const lines = (rest + value).split("\n");
 			rest = lines.pop();

@@ -38,7 +38,7 @@ function notify(name) {
 	for (const listener of listeners) listener(name);
 }
 
-/** Runs one load at a time. Calls during a load return the next one, as the running one may predate a change. */
+/** Runs one load at a time. A call during a load returns the next one, which has all changes. */
 function loadAll() {
 	if (loading) return (next ??= loading.then(() => { next = null; return loadAll(); }));
 	loading = readAll().finally(() => { loading = null; });
