@@ -19,8 +19,8 @@ use governor::{
 const PER_NETWORK: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
-/// The number of counted networks above which idle ones are removed.
-const PRUNE_ABOVE: usize = 10_000;
+/// Maximum number of networks that are counted. Above it, only the limit of all applies, and idle ones are removed.
+const MAX_NETWORKS: usize = 10_000;
 
 /// Counts failed attempts by network and in total. The network of a caller is its IPv4 address, or the first 64 bits of
 /// its IPv6 address: every host there has 2^64 addresses to choose from (RFC 4291 section 2.5.4).
@@ -47,12 +47,15 @@ impl FailedAttempts {
     ///
     /// A limit is exceeded. The error is the time to wait until the next attempt.
     pub fn count(&self, caller: IpAddr) -> Result<(), Duration> {
-        if self.per_network.len() > PRUNE_ABOVE {
-            self.per_network.retain_recent();
-        }
         let now = self.clock.now();
+        let count_in_all = || self.in_all.check().map_err(|not_until| not_until.wait_time_from(now));
+        if self.per_network.len() >= MAX_NETWORKS {
+            count_in_all()?;
+            self.per_network.retain_recent();
+            return Ok(());
+        }
         self.per_network.check_key(&network_of(caller)).map_err(|not_until| not_until.wait_time_from(now))?;
-        self.in_all.check().map_err(|not_until| not_until.wait_time_from(now))
+        count_in_all()
     }
 }
 
