@@ -70,8 +70,9 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool
     let until = now.plus(overlap.min(LONGEST_OVERLAP));
     let in_words = TimeFormatter::local(now).time(until.unix_seconds());
     let line = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
-    replace_secret_file(&previous_file(settings), &line.into())?;
+    // A database that fails must not end the validity of the token before the old one, which is in the same file.
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
+    replace_secret_file(&previous_file(settings), &line.into())?;
     let detail = if is_configured {
         format!("the configured one stays valid until {in_words}; it has no successor yet")
     } else {

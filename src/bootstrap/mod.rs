@@ -77,9 +77,10 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
                 store::describe_metrics();
             })
             .map_err(|error| StartError::Runtime(io::Error::other(error)))?;
+            let hangups = reload::hangups()?;
             let started = serve::start(&settings).await?;
             let stop = serve::listen_for_stop_signals()?;
-            reload::listen(config.clone(), environment.clone(), log, started.certificate.clone())?;
+            reload::listen(hangups, config.clone(), environment.clone(), log, started.certificate.clone());
             let announced = banner::announce(&settings, config.as_deref(), started.address, &started.app).await;
             announced.map_err(StartError::Output)?;
             let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));

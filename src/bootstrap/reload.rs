@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::StartError;
 use crate::adapters::{
@@ -17,14 +17,19 @@ use crate::adapters::{
 
 const FILTER_KEY: &str = "log.filter";
 
-/// Listens for SIGHUP as long as the process runs.
+/// Installs the handler of SIGHUP. Without it, the signal would end the process.
+pub(super) fn hangups() -> Result<Signal, StartError> {
+    signal(SignalKind::hangup()).map_err(StartError::Runtime)
+}
+
+/// Handles each SIGHUP as long as the process runs.
 pub(super) fn listen(
+    mut hangups: Signal,
     config: Option<PathBuf>,
     environment: Environment,
     log: LogFilter,
     certificate: Option<Arc<ServerCertificate>>,
-) -> Result<(), StartError> {
-    let mut hangups = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
+) {
     let started = explain(&config, &environment).unwrap_or_default();
     let mut filter = value_of(&started, FILTER_KEY);
     #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
@@ -46,7 +51,6 @@ pub(super) fn listen(
             }
         }
     });
-    Ok(())
 }
 
 fn explain(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<Explained>, String> {

@@ -1,6 +1,7 @@
 //! Tests of rotating tokens: during the overlap, the old and the new token are valid on every gateway.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -147,6 +148,19 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     let gateway = home.start().await;
     assert_eq!(status_with(&gateway, &new).await, 200);
     assert_eq!(status_with(&gateway, &text(&done["token"])).await, 200);
+}
+
+#[tokio::test]
+async fn a_rotation_that_fails_leaves_the_old_tokens_valid() {
+    let home = Home::without_provider();
+    home.start().await.stop().await;
+    assert_eq!(home.run(&["token", "rotate", "--overlap", "1h"]).code, Some(0));
+    let files = ["gateway.token", "gateway.token.previous"].map(|name| home.data_dir().join(name));
+    let before = files.clone().map(|file| fs::read(file).expect("a file"));
+    fs::write(home.data_dir().join("goclaw.db"), "no database").expect("it is written");
+    let failed = home.run(&["token", "rotate", "--overlap", "1h"]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert_eq!(files.map(|file| fs::read(file).expect("a file")), before);
 }
 
 #[tokio::test]

@@ -67,8 +67,8 @@ impl RedirectFile {
         let _ = fs::remove_file(&path);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let page = Self(path);
-        // A parsed URL contains no double quotes or angle brackets, so only the ampersand needs escaping.
-        let address = url.as_str().replace('&', "&amp;");
+        // A parsed URL contains no angle brackets, but its host may contain a double quote.
+        let address = url.as_str().replace('&', "&amp;").replace('"', "&quot;");
         writeln!(
             file,
             "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\

@@ -18,7 +18,7 @@ use crate::adapters::contract::Problem;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The slowest operation is `refresh`: it may wait for another refresh and then run its own.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(150);
 /// Maximum size of a response body. A page of 500 accounts or tokens with long names stays far below it.
 pub const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 

@@ -179,12 +179,14 @@ impl Tokens {
                 "the refresh brought tokens of another user or workspace");
         }
         metadata.account = metadata.account.or(known.account.clone());
+        let (mut pause, longest) = COMMIT_PAUSES;
         let rotation = loop {
             match self.vault.seal_rotation(presented, &response, metadata.clone(), same_account) {
                 Ok(rotation) => break rotation,
                 Err(error) => {
                     tracing::error!(error = %error, "new tokens cannot be sealed; they are kept in memory");
-                    self.clock.sleep(PAUSE).await;
+                    self.clock.sleep(pause).await;
+                    pause = (pause * 2).min(longest);
                 }
             }
         };
