@@ -10,7 +10,7 @@ export const now = () => Math.floor(Date.now() / 1000);
 export const TYPES = {
   "openai-codex": { display_name: "ChatGPT", category: "llm", auth_methods: ["oauth"], api_base: "https://chatgpt.com/backend-api" },
   suno: { display_name: "Suno", category: "media", auth_methods: ["session_token"], api_base: "https://studio-api.prod.suno.com/api" },
-  dashscope: { display_name: "DashScope", category: "media", auth_methods: ["api_key"], api_base: "https://dashscope.aliyuncs.com" },
+  dashscope: { display_name: "DashScope", category: "llm", auth_methods: ["api_key"], api_base: "https://dashscope.aliyuncs.com" },
 };
 
 const OUTCOME_REASONS = {

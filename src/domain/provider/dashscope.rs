@@ -7,7 +7,7 @@ use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_clie
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "dashscope",
     display_name: "DashScope",
-    category: Category::Media,
+    category: Category::Llm,
     pasted: Some(AuthMethod::ApiKey),
     // The public OAuth service was discontinued on 2026-04-15, so there is no default issuer.
     oauth: Some(&OAuthDefaults {
