@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use crate::support::gateway::{Home, TEST_DEADLINE, eventually, http};
+use crate::support::{
+    command_output::KilledOnDrop,
+    gateway::{Home, TEST_DEADLINE, eventually, http},
+};
 
 fn next_message(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 1024];
@@ -90,22 +93,11 @@ async fn systemd_credentials_are_used_unless_settings_override_them() {
     assert!(!home.data_dir().join("encryption.key").exists(), "the credential's key is used");
     gateway.stop().await;
     let home = Home::without_provider().with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string());
-    let child = home.spawn(home.command(&[]), "gateway");
+    let _child = KilledOnDrop(home.spawn(home.command(&[]), "gateway"));
     let list_accounts = || async {
         let call = http().get(format!("http://127.0.0.1:{}/v1/providers", home.port)).bearer_auth(TOKEN);
         call.send().await.ok().filter(|response| response.status() == 200)
     };
     eventually("the token of the credential to be accepted", list_accounts).await;
     assert!(!home.data_dir().join("gateway.token").exists(), "the credential's token is used");
-    drop(KilledOnDrop(child));
-}
-
-/// A process that is killed when this is dropped.
-struct KilledOnDrop(std::process::Child);
-
-impl Drop for KilledOnDrop {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -4,6 +4,7 @@ use http_message::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
+    command_output::KilledOnDrop,
     gateway::{Gateway, Home, HttpResponse, eventually, http},
     provider::Provider,
 };
@@ -191,4 +192,28 @@ async fn the_command_line_lists_requests_and_usage() {
     let is_listed = |line: &str| ["laptop", "openai-codex", "gpt-5.5"].iter().all(|cell| line.contains(cell));
     let usage = || async { home.run(&["usage"]).stdout.lines().any(is_listed).then_some(()) };
     eventually("the usage of the program", usage).await;
+}
+
+#[tokio::test]
+async fn requests_tail_prints_each_request_also_after_a_restart_of_the_gateway() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let _tail = KilledOnDrop(home.spawn(home.command(&["requests", "tail"]), "tail"));
+    let count_lines = || home.printed("tail", "stdout").lines().count();
+    let wait_for_line = async |gateway: &Gateway| {
+        let before = count_lines();
+        // The command prints no request from before its start, so the request is repeated.
+        let printed = || async {
+            gateway.get("/v1/audit").await;
+            (count_lines() > before).then_some(())
+        };
+        eventually("the line of a request", printed).await;
+    };
+    wait_for_line(&gateway).await;
+    gateway.stop().await;
+    eventually("the outage to be noticed", || async {
+        home.printed("tail", "stderr").contains("waiting for the gateway").then_some(())
+    })
+    .await;
+    wait_for_line(&home.start().await).await;
 }

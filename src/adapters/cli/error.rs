@@ -107,6 +107,12 @@ impl TokenLookup {
 }
 
 impl CliError {
+    /// Whether the same request may succeed later: no response arrived, or a server error (5xx).
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+            || matches!(self, Self::Refused { status, .. } | Self::InvalidResponse { status, .. } if *status >= 500)
+    }
+
     pub fn exit(&self) -> Exit {
         match self {
             Self::InvalidAddress(_)

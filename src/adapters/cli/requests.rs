@@ -62,9 +62,9 @@ pub(super) async fn run(
             loop {
                 clock.sleep(POLL_INTERVAL).await;
                 let requests = match newer_than(seen, client).await {
-                    Err(CliError::Unreachable { url, .. }) => {
+                    Err(error) if error.is_outage() => {
                         if !std::mem::replace(&mut is_unreachable, true) {
-                            render::error(&format!("cannot reach gateway at {url}; waiting for it"));
+                            render::error(&format!("{error}; waiting for the gateway"));
                         }
                         continue;
                     }

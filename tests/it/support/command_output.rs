@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Seek},
-    process::Command,
+    process::{Child, Command},
     sync::{Arc, OnceLock},
     thread,
 };
@@ -40,6 +40,16 @@ impl CommandOutput {
             text
         };
         Self { code: status.code(), stdout: read(&mut stdout), stderr: read(&mut stderr) }
+    }
+}
+
+/// A process that is killed when this is dropped.
+pub(crate) struct KilledOnDrop(pub(crate) Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
