@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 /// The maximum size of a response's reasoning, in bytes. Reasoning beyond it is dropped.
 const MAX_BYTES: usize = 1024 * 1024;
+/// What an item costs beside its texts, in bytes: a JSON object of four members. Bounds the number of items to 2,048.
+const ITEM_BYTES: usize = 512;
 
 /// A tool call and the reasoning items before it, without their summaries: the model reads only the encrypted content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +36,7 @@ pub(super) struct CallReasoning {
 
 impl CallReasoning {
     pub(super) fn note_reasoning(&mut self, id: &str, encrypted_content: &str) {
-        self.bytes = self.bytes.saturating_add(id.len()).saturating_add(encrypted_content.len());
+        self.bytes = self.bytes.saturating_add(ITEM_BYTES + id.len() + encrypted_content.len());
         if !encrypted_content.is_empty() && self.bytes <= MAX_BYTES {
             let item = json!({"type": "reasoning", "id": id, "summary": [], "encrypted_content": encrypted_content});
             self.pending.push(item);
