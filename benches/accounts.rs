@@ -1,5 +1,5 @@
-//! Measures token reads while a refresh hangs. Also measures the start, and half a second of all background loops, with
-//! one account and with a thousand.
+//! Measures token reads while a refresh hangs. Also measures the start, and the work of all background loops
+//! in half a second of simulated time, with one account and with a thousand.
 //!
 //!     cargo bench --bench accounts
 

@@ -29,7 +29,7 @@ packages=()
 # need PROGRAM PACKAGE...: adds the packages to the list if the program is missing.
 need() { has "$1" || packages+=("${@:2}"); }
 
-# openssl makes the certificates of a test with its own server.
+# PostgreSQL, and openssl for the certificates of the TLS tests.
 need_postgres() { [ -n "$(postgres_programs)" ] || packages+=(postgresql); need openssl openssl; }
 
 need_cargo() { has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run this again."; }
@@ -63,7 +63,8 @@ python_tools() { in_folder python with_pip "$@"; }
 # node_tools TOOL...: installs tools from npm and prints the folder of their node_modules.
 node_tools() { in_folder node with_npm "$@"; }
 
-# cargo_tool NAME VERSION: prints the path of a tool of cargo. Installs it into target/ if it is missing.
+# cargo_tool NAME VERSION: prints the path of a tool of cargo. Uses one on PATH, whatever its version; otherwise installs
+# VERSION into target/.
 cargo_tool() {
     local name=$1 version=$2 folder=$PWD/target/$1-$2
     if has "$name"; then

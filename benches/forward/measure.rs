@@ -1,5 +1,5 @@
-//! Runs the measurement. Loads, paced streams and turns are measured in rounds, each over all contestants that support
-//! them: a disturbance of the machine then affects all of them, and the ratios stay comparable.
+//! Runs the measurement. Loads, paced streams and turns of conversations are measured in rounds, each over all contestants
+//! that support them: a disturbance of the machine then affects all of them, and the ratios stay comparable.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
     let load_average = fs::read_to_string("/proc/loadavg")?;
     let contestants = contestants::start(goclaw, litellm, folder.path())?;
     let gateway = contestants.iter().find(|contestant| contestant.name == GOCLAW).ok_or("no gateway")?;
-    let start = (gateway.process.started_in, gateway.process.resident_kib()?);
+    let startup_time_and_memory = (gateway.process.started_in, gateway.process.resident_kib()?);
     let contestants_for =
         |load: &'static Load| contestants.iter().filter(|contestant| load.is_supported_by(contestant));
 
@@ -63,5 +63,5 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
     let turns = turns::run(&contestants, rounds)?;
     report::print_loads(&cells, rounds, seconds, load_average.trim())?;
     report::print_turns(&turns)?;
-    report::print_extras(&extras, start)
+    report::print_extras(&extras, startup_time_and_memory)
 }

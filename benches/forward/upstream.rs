@@ -104,7 +104,7 @@ async fn respond(request: Request<Incoming>, shared: Shared) -> UpstreamResponse
     let Shared { document, tokens, events, response, disconnected_at, number } = shared;
     let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |index| events.get(index).cloned()));
     match path.rsplit('/').next() {
-        // The token request of a login has no key.
+        // The token request of a login has no access token.
         Some("token") => whole(StatusCode::OK, tokens),
         _ if !is_authorized => whole(StatusCode::UNAUTHORIZED, Bytes::new()),
         Some("completions") => events_of(pieces(events)),

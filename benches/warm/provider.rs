@@ -79,7 +79,8 @@ async fn respond(request: Request<Incoming>, large: Bytes) -> Result<Response<Bo
     } else {
         Full::new(Bytes::from(vec![b' '; 1_000])).boxed()
     };
-    // Also for the burst of events: the gateway treats only silent event streams differently.
+    // The burst of events is declared as JSON too: the gateway forwards an event stream in the same way, unless it is
+    // silent.
     Ok(Response::builder().header("content-type", "application/json").body(body).unwrap_or_default())
 }
 

@@ -1,7 +1,8 @@
 //! Classifies a provider's error for the caller of a model: who can fix it, and when a retry makes sense.
 //!
 //! Clients retry: the Codex CLI sends a request once if the response is a 400, six times for a 401, 403 or 429, and
-//! thirty times for a 502 or 503. A lasting condition therefore becomes a 400, whatever the provider's status was.
+//! thirty times for a 502 or 503. So `adapters/http/openai_error.rs` makes most lasting conditions a 400, and marks the
+//! others (404, 413, 429) as not worth a retry.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub enum RefusalKind {
     NotFound,
     /// The request is too large.
     TooLarge,
-    /// The account's workspace or location does not allow the request.
+    /// The request is forbidden: by the workspace, the location, or an intermediary such as Cloudflare.
     NotAllowed,
     /// The provider refuses the account, or its token lacks a permission. No refresh helps.
     AccountRefused,
@@ -46,7 +47,7 @@ pub enum RefusalKind {
     UsageLimit,
     /// Too many requests.
     RateLimited,
-    /// The provider is overloaded.
+    /// The provider is overloaded, or reports another condition that ends by itself (408, 409, 425).
     Overloaded,
     /// The provider failed.
     Failed,
@@ -79,7 +80,7 @@ pub struct ProviderRefusal {
     pub param: Option<String>,
     /// The delay before a retry.
     pub retry_after: Option<Duration>,
-    /// When the plan's window resets, in Unix seconds. The Codex CLI shows it.
+    /// When the limit ends, according to the body or the plan's headers, in Unix seconds. The Codex CLI shows it.
     pub resets_at: Option<i64>,
     pub plan_type: Option<String>,
 }
@@ -92,7 +93,7 @@ pub struct ErrorResponse<'a> {
     pub retry_after: Option<&'a str>,
     /// The header `retry-after-ms`.
     pub retry_after_ms: Option<&'a str>,
-    /// When the windows reset that are used up according to the headers.
+    /// When the used-up windows of the plan reset, according to the headers.
     pub limit_resets_at: Option<Timestamp>,
     /// The header `cf-ray`, which identifies a response of Cloudflare.
     pub cf_ray: Option<&'a str>,
@@ -138,8 +139,8 @@ impl ProviderRefusal {
         };
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         let used_up_until = response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit);
-        let reset = RetryTime::at(now).time(used_up_until).body(&json);
-        let retry = reset.headers(response.retry_after, response.retry_after_ms);
+        let reset = RetryTime::since(now).with_time(used_up_until).with_body(&json);
+        let retry = reset.with_headers(response.retry_after, response.retry_after_ms);
         let code = code.unwrap_or(default_code);
         let default_message = || match response.cf_ray {
             _ if kind == RefusalKind::AccountRefused => ProviderCode::new(code).in_words().to_owned(),
@@ -172,7 +173,7 @@ impl ProviderRefusal {
     pub fn of_failure(failure: ResponseFailure, now: Timestamp) -> Self {
         let ResponseFailure { kind, code, message, retry_after, limit } = failure;
         let plan_type = limit.get("plan_type").and_then(Value::as_str).map(str::to_owned);
-        let reset = RetryTime::at(now).body(&limit.into());
+        let reset = RetryTime::since(now).with_body(&limit.into());
         Self {
             kind,
             code,
@@ -184,8 +185,8 @@ impl ProviderRefusal {
         }
     }
 
-    /// Whether retries fail until a person acts or a window of the plan resets.
-    pub fn is_permanent(&self) -> bool {
+    /// Whether automatic retries are useless: they fail until a person acts or a window of the plan resets.
+    pub fn forbids_retry(&self) -> bool {
         !matches!(self.kind, RefusalKind::RateLimited | RefusalKind::Overloaded | RefusalKind::Failed)
     }
 }

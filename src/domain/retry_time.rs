@@ -23,23 +23,23 @@ pub struct RetryTime {
 }
 
 impl RetryTime {
-    pub fn at(now: Timestamp) -> Self {
+    pub fn since(now: Timestamp) -> Self {
         Self { now, latest: None }
     }
 
     /// Adds `Retry-After` (RFC 9110 section 10.2.3: seconds or a date) and `retry-after-ms` (milliseconds, as OpenAI
     /// and Azure send it).
     #[must_use]
-    pub fn headers(self, retry_after: Option<&str>, retry_after_ms: Option<&str>) -> Self {
+    pub fn with_headers(self, retry_after: Option<&str>, retry_after_ms: Option<&str>) -> Self {
         let millis = retry_after_ms.and_then(number).map(|millis| millis / 1_000.0);
         let seconds = retry_after.and_then(number);
-        self.wait(seconds).wait(millis).time(retry_after.and_then(date))
+        self.with_wait(seconds).with_wait(millis).with_time(retry_after.and_then(date))
     }
 
     /// Adds what the error in a JSON body states: `resets_at` (a time), `resets_in_seconds` (a wait), and "try again
     /// in" in its message.
     #[must_use]
-    pub fn body(self, body: &Value) -> Self {
+    pub fn with_body(self, body: &Value) -> Self {
         let Some(error) = error_object(body) else { return self };
         let stated = |name: &str| error.get(name);
         let resets_at = match stated("resets_at") {
@@ -51,19 +51,19 @@ impl RetryTime {
             other => other.and_then(Value::as_f64),
         };
         let in_words = stated("message").and_then(Value::as_str).and_then(stated_wait);
-        self.time(resets_at).wait(resets_in).wait(in_words.map(|wait| wait.as_secs_f64()))
+        self.with_time(resets_at).with_wait(resets_in).with_wait(in_words.map(|wait| wait.as_secs_f64()))
     }
 
     /// Adds a time unless it has passed or is too far ahead.
     #[must_use]
-    pub fn time(self, time: Option<Timestamp>) -> Self {
+    pub fn with_time(self, time: Option<Timestamp>) -> Self {
         let plausible = time.filter(|time| *time > self.now && *time <= self.now.plus(LONGEST_WAIT));
         Self { latest: self.latest.max(plausible), ..self }
     }
 
-    fn wait(self, seconds: Option<f64>) -> Self {
+    fn with_wait(self, seconds: Option<f64>) -> Self {
         let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        self.time(wait.map(|wait| self.now.plus(wait)))
+        self.with_time(wait.map(|wait| self.now.plus(wait)))
     }
 
     /// Returns the latest plausible time.

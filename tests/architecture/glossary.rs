@@ -1,4 +1,5 @@
-//! Checks that the sources contain every type named in `docs/glossary.md`, and none of the types it bans.
+//! Checks that the sources contain every type named in `docs/glossary.md`, and none of the type names
+//! that it bans in full. Banned patterns such as `Bad*` are not checked.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 #[test]
-fn proxy_addresses_have_the_syntax_of_curl() {
+fn proxy_addresses_are_urls_whose_scheme_may_be_missing() {
     for (text, kind, address) in [
         ("http://proxy.example:3128", ProxyKind::Http, "http://proxy.example:3128"),
         ("HTTP://Proxy.Example:3128/", ProxyKind::Http, "http://proxy.example:3128"),

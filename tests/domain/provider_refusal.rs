@@ -111,7 +111,7 @@ fn a_model_that_the_account_does_not_have_is_not_found() {
         (404, json!({"error": {"message": "The model `qwen-9` does not exist.", "code": "model_not_found"}})),
     ] {
         let refusal = read(status, &body.to_string());
-        let found = (refusal.kind, refusal.code.as_str(), refusal.param.as_deref(), refusal.is_permanent());
+        let found = (refusal.kind, refusal.code.as_str(), refusal.param.as_deref(), refusal.forbids_retry());
         assert_eq!(found, (RefusalKind::NotFound, "model_not_found", Some("model"), true), "{body}");
     }
     let tool = read(400, r#"{"detail":"The tool is not supported when the model reasons."}"#);
@@ -139,9 +139,12 @@ fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
     let read = |body| ProviderRefusal::read(response(body), NOW);
     let compressed = read(b"\x1f\x8b\x08");
     assert_eq!((compressed.kind, compressed.retry_after), (RefusalKind::UsageLimit, Some(Duration::from_secs(90))));
-    assert!(compressed.is_permanent());
+    assert!(compressed.forbids_retry());
     let too_fast = read(br#"{"error":{"code":"rate_limit_exceeded"}}"#);
-    assert_eq!((too_fast.kind, too_fast.retry_after, too_fast.is_permanent()), (RefusalKind::RateLimited, None, false));
+    assert_eq!(
+        (too_fast.kind, too_fast.retry_after, too_fast.forbids_retry()),
+        (RefusalKind::RateLimited, None, false)
+    );
 }
 
 #[test]

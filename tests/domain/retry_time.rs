@@ -14,8 +14,8 @@ const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
 fn wait(headers: [Option<&str>; 2], error: &Value) -> Option<f64> {
     let [retry_after, retry_after_ms] = headers;
-    let time = RetryTime::at(NOW).headers(retry_after, retry_after_ms);
-    time.body(error).wait_from_now().map(|wait| wait.as_secs_f64())
+    let time = RetryTime::since(NOW).with_headers(retry_after, retry_after_ms);
+    time.with_body(error).wait_from_now().map(|wait| wait.as_secs_f64())
 }
 
 #[test]

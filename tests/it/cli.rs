@@ -28,7 +28,7 @@ use crate::support::{
 const ACTIVE: &str = "OpenAI OAuth: active (provider: openai-codex)\n\
                       Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).\n";
 /// The documented output without a login.
-const NOT_FOUND: &str = "No OAuth tokens found.\nUse the web UI to authenticate with ChatGPT OAuth.\n";
+const NO_TOKENS_FOUND: &str = "No OAuth tokens found.\nUse the web UI to authenticate with ChatGPT OAuth.\n";
 
 /// Asserts the exit code and how stdout begins, or stderr if stdout is empty.
 fn assert_output(output: &CommandOutput, code: i32, prefix: &str) {

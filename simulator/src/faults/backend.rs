@@ -42,7 +42,7 @@ impl Fault {
     /// 401: the account is deactivated. No refresh helps.
     #[must_use]
     pub fn account_deactivated() -> Self {
-        answer(401, &invalid_request("account_deactivated", "No."))
+        answer(401, &invalid_request("account_deactivated", "Your account has been deactivated."))
     }
 
     /// 401: the token lacks a permission, which a refresh does not add.
@@ -59,7 +59,7 @@ impl Fault {
         answer(403, &json!({"error": {"message": message, "type": "request_forbidden", "param": null, "code": code}}))
     }
 
-    /// 403: the header's workspace does not belong to the token.
+    /// 403: the workspace in `chatgpt-account-id` does not belong to the token.
     #[must_use]
     pub fn invalid_workspace() -> Self {
         answer(403, &json!({"detail": {"code": "invalid_workspace_selected"}}))

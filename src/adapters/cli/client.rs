@@ -65,40 +65,40 @@ impl GatewayClient {
     }
 
     pub async fn status(&self, account: &AccountName) -> ApiResult<AuthStatus> {
-        self.auth(Method::GET, account, "status", NO_BODY).await
+        self.call_account(Method::GET, account, "status", NO_BODY).await
     }
 
     pub async fn start(&self, account: &AccountName, request: &StartLoginRequest) -> ApiResult<LoginStarted> {
-        self.auth(Method::POST, account, "start", Some(request)).await
+        self.call_account(Method::POST, account, "start", Some(request)).await
     }
 
     pub async fn callback(&self, account: &AccountName, redirect_url: SecretString) -> ApiResult<AccountConnected> {
         let request = CompleteLoginRequest { redirect_url: RedirectUrl(redirect_url) };
-        self.auth(Method::POST, account, "callback", Some(&request)).await
+        self.call_account(Method::POST, account, "callback", Some(&request)).await
     }
 
     pub async fn refresh(&self, account: &AccountName, request: &RefreshRequest) -> ApiResult<AuthStatus> {
-        self.auth(Method::POST, account, "refresh", Some(request)).await
+        self.call_account(Method::POST, account, "refresh", Some(request)).await
     }
 
     pub async fn confirm(&self, account: &AccountName, request: &ConfirmRequest) -> ApiResult<AuthStatus> {
-        self.auth(Method::POST, account, "confirm", Some(request)).await
+        self.call_account(Method::POST, account, "confirm", Some(request)).await
     }
 
     pub async fn cancel(&self, account: &AccountName) -> ApiResult<CancelResult> {
-        self.auth(Method::POST, account, "cancel", NO_BODY).await
+        self.call_account(Method::POST, account, "cancel", NO_BODY).await
     }
 
     pub async fn logout(&self, account: &AccountName) -> ApiResult<LogoutResult> {
-        self.auth(Method::POST, account, "logout", NO_BODY).await
+        self.call_account(Method::POST, account, "logout", NO_BODY).await
     }
 
     pub async fn set_secret(&self, account: &AccountName, request: &SecretRequest) -> ApiResult<AccountConnected> {
-        self.auth(Method::PUT, account, "secret", Some(request)).await
+        self.call_account(Method::PUT, account, "secret", Some(request)).await
     }
 
     pub async fn usage(&self, account: &AccountName) -> ApiResult<Usage> {
-        self.auth(Method::GET, account, "usage", NO_BODY).await
+        self.call_account(Method::GET, account, "usage", NO_BODY).await
     }
 
     pub async fn create_token(&self, request: &CreateTokenRequest) -> ApiResult<TokenCreated> {
@@ -175,7 +175,7 @@ impl GatewayClient {
         self.transport.call(Method::PATCH, &["v1", "providers", account.as_str()], Some(request)).await
     }
 
-    async fn auth<T: DeserializeOwned>(
+    async fn call_account<T: DeserializeOwned>(
         &self,
         method: Method,
         account: &AccountName,

@@ -54,7 +54,7 @@ impl ProblemKind {
     }
 
     /// Returns whether the same request fails again until the caller, the account or the configuration changes.
-    pub fn is_permanent(self) -> bool {
+    pub fn forbids_retry(self) -> bool {
         let needs_configuration = matches!(self, Self::DecryptionFailed | Self::UpstreamRedirect);
         let is_transient = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);
         needs_configuration || self.openai_status().is_client_error() && !is_transient

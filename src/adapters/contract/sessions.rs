@@ -20,9 +20,9 @@ use crate::{
 pub struct Session {
     /// The token for `Authorization: Bearer <token>`; present only when the session starts.
     pub token: Option<String>,
-    /// When the session ends unless it is refreshed, in Unix seconds: 30 minutes after the last refresh.
+    /// When the session ends unless it is extended, in Unix seconds: 30 minutes after the last extension.
     pub expires_at: i64,
-    /// When the session ends even if it is refreshed, in Unix seconds.
+    /// When the session ends even if it is extended, in Unix seconds.
     pub ends_at: i64,
 }
 
@@ -48,19 +48,20 @@ pub struct SessionInfo {
     pub kind: SessionKind,
     /// When it was created, in Unix seconds.
     pub created_at: i64,
-    /// When it ends unless it is used, in Unix seconds.
+    /// When a session ends unless it is extended, or a link unless it is opened, in Unix seconds.
     pub expires_at: i64,
-    /// When it, or the session that the link starts, ends even if it is used, in Unix seconds. Absent for a link of the
-    /// gateway's token, whose session gets its own end.
+    /// When the session, or the one that the link starts, ends even if it is extended, in Unix seconds. Absent for a link
+    /// of the gateway's token, whose session gets its own end.
     pub ends_at: Option<i64>,
-    /// The id of the session that made the link; absent if the gateway's token did. It ends with that session.
+    /// The id of the session that made the link, or the link of this session; this one ends with that session. Absent if
+    /// the gateway's token made it.
     pub parent: Option<String>,
     /// Whether it is the caller's own session.
     pub is_own: bool,
 }
 
 impl SessionInfo {
-    /// Returns `None` for the token of a program.
+    /// Returns `None` for the token of a program, or without an expiry.
     pub fn of(session: ApiToken, own: &str) -> Option<Self> {
         let (kind, ends_at) = match session.grant {
             Grant::Page => (SessionKind::Session, Some(session.session_ends_at())),

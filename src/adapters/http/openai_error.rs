@@ -28,7 +28,7 @@ pub(super) struct OpenAiError {
     details: OpenAiErrorDetails,
     retry_after: Option<Duration>,
     /// Whether the same request would fail again.
-    is_permanent: bool,
+    forbids_retry: bool,
 }
 
 impl OpenAiError {
@@ -42,7 +42,7 @@ impl OpenAiError {
             let status = if *code == TOO_LARGE { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
             let mut error = Self::new(status, "invalid_request_error", code, message);
             error.details.param.clone_from(param);
-            return Self { is_permanent: true, ..error };
+            return Self { forbids_retry: true, ..error };
         }
         let mut converted = Self::from(Problem::of(error));
         if let AppError::RefreshUnavailable { wait: Some(wait), .. } = error {
@@ -60,7 +60,7 @@ impl OpenAiError {
             resets_at: None,
             plan_type: None,
         };
-        Self { status, details, retry_after: None, is_permanent: false }
+        Self { status, details, retry_after: None, forbids_retry: false }
     }
 
     fn refused(refusal: &ProviderRefusal) -> Self {
@@ -79,13 +79,13 @@ impl OpenAiError {
         error.details.param.clone_from(&refusal.param);
         error.details.resets_at = refusal.resets_at;
         error.details.plan_type.clone_from(&refusal.plan_type);
-        Self { retry_after: refusal.retry_after, is_permanent: refusal.is_permanent(), ..error }
+        Self { retry_after: refusal.retry_after, forbids_retry: refusal.forbids_retry(), ..error }
     }
 }
 
 impl From<Problem> for OpenAiError {
     fn from(problem: Problem) -> Self {
-        let (status, is_permanent) = (problem.code.openai_status(), problem.code.is_permanent());
+        let (status, forbids_retry) = (problem.code.openai_status(), problem.code.forbids_retry());
         let kind = match status {
             StatusCode::UNAUTHORIZED => "authentication_error",
             StatusCode::FORBIDDEN => "permission_error",
@@ -93,9 +93,9 @@ impl From<Problem> for OpenAiError {
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
         };
-        let is_transient = status == StatusCode::SERVICE_UNAVAILABLE && !is_permanent;
+        let is_transient = status == StatusCode::SERVICE_UNAVAILABLE && !forbids_retry;
         let retry_after = is_transient.then_some(Duration::from_secs(1));
-        Self { is_permanent, retry_after, ..Self::new(status, kind, problem.code.as_str(), &problem.detail) }
+        Self { forbids_retry, retry_after, ..Self::new(status, kind, problem.code.as_str(), &problem.detail) }
     }
 }
 
@@ -105,7 +105,7 @@ impl IntoResponse for OpenAiError {
         if let Some(wait) = self.retry_after {
             response = response.header(header::RETRY_AFTER, retry_after_seconds(wait).to_string());
         }
-        if self.is_permanent {
+        if self.forbids_retry {
             response = response.header(SHOULD_RETRY, "false");
         }
         response.body(OpenAiErrorBody { error: self.details }.to_json_string())

@@ -33,10 +33,10 @@ pub(super) struct SuccessResponse {
 /// Returns the wait that the headers or the body of a 429 ask for.
 async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let time = RetryTime::at(now).headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
+    let time = RetryTime::since(now).with_headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
     let body = read_refusal(response).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
+    time.with_body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// Limits the time of a call. The response may have arrived while the process was suspended, and it may contain the

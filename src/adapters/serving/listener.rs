@@ -14,7 +14,7 @@ pub struct Listener {
     pub certificate: Option<Arc<ServerCertificate>>,
 }
 
-/// A connection, its caller's address, and its TLS configuration if the listener has a certificate.
+/// A connection, its peer's address, and its TLS configuration if the listener has a certificate.
 type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>);
 
 impl From<TcpListener> for Listener {
@@ -25,8 +25,8 @@ impl From<TcpListener> for Listener {
 
 impl Listener {
     async fn accept(&self) -> io::Result<Accepted> {
-        let (stream, caller) = self.socket.accept().await?;
-        Ok((stream, caller, self.certificate.as_deref().map(ServerCertificate::config)))
+        let (stream, peer) = self.socket.accept().await?;
+        Ok((stream, peer, self.certificate.as_deref().map(ServerCertificate::config)))
     }
 }
 

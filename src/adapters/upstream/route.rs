@@ -107,5 +107,6 @@ async fn with_port(target: &Uri, resolves: bool) -> Result<Uri, Error> {
     } else {
         format!("{host}:{port}")
     };
+    // SOCKS uses only the host and the port.
     Ok(Uri::builder().scheme("https").authority(authority).path_and_query("/").build()?)
 }

@@ -34,7 +34,7 @@ pub(super) struct Exchanged {
 }
 
 impl Logins {
-    /// Writes the tokens of a login to the journal.
+    /// Seals the tokens of a login and writes them to the journal. If the write fails, they are in memory only.
     pub(super) async fn journal_tokens(
         &self,
         session: LoginSession,
@@ -83,7 +83,7 @@ impl Logins {
                 Err(error)
             }
             settled => {
-                self.note_settled(&exchanged, settled.as_ref().err()).await;
+                self.finish(&exchanged, settled.as_ref().err()).await;
                 settled
             }
         }
@@ -103,7 +103,7 @@ impl Logins {
                 logins.make_safe(&mut exchanged).await;
                 let settled = logins.settle_once(&exchanged).await;
                 if !settled.as_ref().is_err_and(is_transient) {
-                    logins.note_settled(&exchanged, settled.as_ref().err()).await;
+                    logins.finish(&exchanged, settled.as_ref().err()).await;
                     break;
                 }
                 pause = (pause * 2).min(longest);
@@ -139,7 +139,8 @@ impl Logins {
             // The login has ended. A restored older database still has it.
             if ended.iter().any(|ended| ended.login_id == record.login_id) {
                 self.tokens.revoke_unsaved(&exchanged.session, &tokens).await?;
-                self.note_settled(&exchanged, Some(&AppError::LoginEnded(LoginOutcome::Interrupted.into()))).await;
+                let has_ended = AppError::LoginEnded(LoginOutcome::Interrupted.into());
+                self.finish(&exchanged, Some(&has_ended)).await;
                 continue;
             }
             tracing::info!(provider.name = %record.name, login.id = %record.login_id, "tokens of a login found in the journal");
@@ -214,8 +215,8 @@ impl Logins {
         }
     }
 
-    /// Deletes the journal record. Ends the login if its tokens could not be saved.
-    async fn note_settled(&self, exchanged: &Exchanged, error: Option<&AppError>) {
+    /// Deletes the journal record. Ends the login if `error` says that its tokens could not be saved.
+    async fn finish(&self, exchanged: &Exchanged, error: Option<&AppError>) {
         let session = &exchanged.session;
         if let Err(error) = self.journal.remove_login(&session.name, &session.id).await {
             tracing::warn!(login.id = %session.id, error = %error, "the token journal is out of date");

@@ -82,7 +82,7 @@ impl Models {
         if let Some(wait) = refusal.retry_after {
             forwarded.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(retry_after_seconds(wait)));
         }
-        if refusal.is_permanent() {
+        if refusal.forbids_retry() {
             forwarded.headers.insert(HeaderName::from_static(SHOULD_RETRY), HeaderValue::from_static("false"));
         }
         Ok(forwarded)

@@ -3,7 +3,7 @@
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 
-use super::{ACTIVE, NOT_FOUND, assert_output, masked_output, transcript};
+use super::{ACTIVE, NO_TOKENS_FOUND, assert_output, masked_output, transcript};
 use crate::support::{
     gateway::{CommandOutput, Home, free_port},
     provider::Provider,
@@ -13,7 +13,7 @@ use crate::support::{
 async fn the_token_file_is_used_only_for_the_local_gateway() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    assert_output(&home.run(&["auth", "status"]), 1, NOT_FOUND);
+    assert_output(&home.run(&["auth", "status"]), 1, NO_TOKENS_FOUND);
     let url = format!("http://127.0.0.1:{}", home.port);
     // With an explicit gateway URL the token file is not used, even if the URL names this machine.
     for (name, value) in [("GOCLAW_HOST", "127.0.0.1"), ("GOCLAW_GATEWAY_URL", url.as_str())] {
@@ -29,7 +29,7 @@ async fn the_token_file_is_used_only_for_the_local_gateway() {
         ! GOCLAW_TOKEN is not set. Set it to the gateway's token.
         [exit code 4]
         "));
-        assert_output(&with_token(&gateway.token), 1, NOT_FOUND);
+        assert_output(&with_token(&gateway.token), 1, NO_TOKENS_FOUND);
         allow_duplicates!(assert_snapshot!(masked_output(&home, &with_token("CANARY-wrong")), @r"
         ! the token is not valid
         ! GOCLAW_TOKEN is not this gateway's token.
@@ -52,7 +52,7 @@ async fn the_gateway_url_overrides_host_and_port() {
     let unreachable = format!("cannot reach gateway at http://localhost:{unused_port}\n");
     assert_output(&status(&[("GOCLAW_HOST", "localhost"), ("GOCLAW_PORT", &unused_port)]), 3, &unreachable);
     let all = [("GOCLAW_GATEWAY_URL", url.as_str()), ("GOCLAW_HOST", "localhost"), ("GOCLAW_PORT", &unused_port)];
-    assert_output(&status(&all), 1, NOT_FOUND);
+    assert_output(&status(&all), 1, NO_TOKENS_FOUND);
     let unusable = status(&[("GOCLAW_GATEWAY_URL", "http://user:CANARY@localhost")]);
     assert_snapshot!(masked_output(&home, &unusable), @r"
     ! the gateway's address is not usable: it must not contain a user name or a password

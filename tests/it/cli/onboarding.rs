@@ -4,10 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use insta::assert_snapshot;
 
-use super::{NOT_FOUND, assert_output, transcript};
+use super::{NO_TOKENS_FOUND, assert_output, transcript};
 use crate::support::gateway::{CommandOutput, Home};
 
-/// Runs a line in bash with an empty environment.
+/// Runs a line in bash with a minimal environment.
 fn run_in_bash(home: &Home, line: &str) -> CommandOutput {
     let mut command = Command::new("/bin/bash");
     command.args(["-c", line]).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
@@ -36,7 +36,7 @@ async fn onboard_writes_a_private_file_that_a_shell_can_source() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.lines().all(|line| line.starts_with("export GOCLAW_") && line.contains('=')), "{text}");
 
-    assert_output(&run_in_bash(&home, "source .env.local && \"$GOCLAW\" auth status"), 1, NOT_FOUND);
+    assert_output(&run_in_bash(&home, "source .env.local && \"$GOCLAW\" auth status"), 1, NO_TOKENS_FOUND);
     let output = run_in_bash(&home, "source .env.local && echo \"$GOCLAW_HOST:$GOCLAW_PORT $GOCLAW_TOKEN\"");
     assert_eq!(output.stdout, format!("127.0.0.1:{} {}\n", home.port, gateway.token));
 

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-/// Returns `command` in a pseudo-terminal, with its environment and folder. Its stdout and stderr are one stream.
+/// Returns `command` in a pseudo-terminal, with the variables that were set on it and its working
+/// directory. Its stdout and stderr are one stream.
 pub(crate) fn in_terminal(command: &Command) -> Command {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect();

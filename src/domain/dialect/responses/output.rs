@@ -1,5 +1,5 @@
 //! Collects the output of a response from its events, because the backend's last event may have no output. Items are
-//! stored as text: trees take many times the memory.
+//! stored as text: parsed values (`serde_json::Value`) take many times the memory.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
