@@ -1,5 +1,5 @@
-//! Sessions of the page. The gateway token or a single-use link starts a session, use extends it, and signing out ends
-//! it. Sessions are API tokens, so every replica accepts them.
+//! Sessions of the page. The gateway token or a single-use link starts a session, the page extends it while it is used,
+//! and signing out ends it. Sessions are API tokens, so every replica accepts them.
 //!
 //! A session can create a link for another browser. The link and the session that it starts never outlive the session
 //! that created the link. All links and sessions end when the gateway token changes.
