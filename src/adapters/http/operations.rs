@@ -25,7 +25,7 @@ pub(super) enum RequiredPermission {
     ForSome(Permission),
     /// A permission for all accounts.
     ForAll(Permission),
-    /// The gateway token or a page session.
+    /// The gateway token or a page session; for `beginSession` also a link (`authenticator.rs`).
     Owner,
 }
 
