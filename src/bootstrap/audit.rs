@@ -3,7 +3,10 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use super::{StartError, stores::Storage};
+use super::{
+    StartError,
+    stores::{Storage, check_exists},
+};
 use crate::{
     adapters::{
         cli::render,
@@ -16,10 +19,13 @@ use crate::{
 
 /// Prints the findings. The exit code is 1 if there are problems.
 pub(super) async fn verify(checkpoint: Option<Checkpoint>, settings: &Settings) -> Result<ExitCode, StartError> {
+    check_exists(&settings.database)?;
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
+    let database = stores.name.clone();
     let vault = Vault::new(cipher);
     let audit = Audit { log: stores.audit, clock: Arc::new(SystemClock), vault, tasks: Tasks::default() };
     let findings = audit.verify(checkpoint.as_ref()).await?;
+    render::error(&format!("Database: {database}"));
     render::line(&text(&findings)).map_err(StartError::Output)?;
     Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use super::{
     StartError, first_start, keys,
-    stores::{Storage, Stores},
+    stores::{Storage, Stores, check_exists},
 };
 use crate::{
     adapters::{
@@ -24,7 +24,7 @@ use crate::{
             render,
         },
         secret_file::{ManagedBy, read_secret_file},
-        settings::{DatabaseSettings, Environment, Settings},
+        settings::{Environment, Settings},
         store::{TableRows, Tables},
         system::{SystemClock, SystemRandom},
     },
@@ -46,11 +46,7 @@ pub(super) async fn run(
 ) -> Result<(), StartError> {
     let config = config.or_else(|| environment.path("GOCLAW_CONFIG"));
     let settings = Settings::load(config.clone(), environment)?;
-    if let DatabaseSettings::Sqlite(path) = &settings.database
-        && !path.exists()
-    {
-        return Err(StartError::NoDatabase(path.display().to_string()));
-    }
+    check_exists(&settings.database)?;
     let passphrase = read_passphrase(&options.passphrase, PassphraseFor::New)?;
     // Without a key that opens the database, the backup could not be restored.
     keys::open(&settings).await?.check(Adoption::No).await?;

@@ -1,7 +1,7 @@
 //! `goclaw demo`: runs a simulated provider and a gateway in a temporary folder, and prints a guide to try them. Uses
 //! only this machine, reads no configuration, and deletes its files at the end.
 
-use std::{io, net::TcpListener, time::Duration};
+use std::{io, net::TcpListener, path::Path, time::Duration};
 
 use goclaw_simulator::{Approval, Options, Simulator, Speech, UsedPercent};
 use secrecy::ExposeSecret;
@@ -33,25 +33,25 @@ pub(super) async fn run() -> Result<(), StartError> {
     let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
     let stop = serve::listen_for_stop_signals()?;
-    let token_file = settings.token_file().display().to_string();
-    let guide = guide(&provider, &started, &token_file).await?;
+    let guide = guide(&provider, &started, &settings.data_dir).await?;
     render::line(&guide).map_err(StartError::Output)?;
     serve::run(started, stop).await;
     Ok(())
 }
 
 /// Returns the guide: the steps to try.
-async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Result<String, StartError> {
+async fn guide(provider: &Simulator, gateway: &Started, data_dir: &Path) -> Result<String, StartError> {
     let link = gateway.app.access.create_page_link(None).await.map_err(StartError::App)?.secret;
     let (issuer, base, link) = (provider.issuer(), format!("http://{}", gateway.address), link.expose_secret());
-    let keys = provider.settings().api_keys.join(", ");
+    let (keys, folder) = (provider.settings().api_keys.join(", "), data_dir.display());
     Ok(format!(
         "A simulated provider runs at {issuer}, a gateway at {base}.\n\
          \n1. Open this link in a browser, connect ChatGPT (choose Approve or Deny), and send it a prompt.\n   \
          It works once, within ten minutes:\n\
          \n     {base}/#link={link}\n\
          \n2. Use goclaw's commands and any OpenAI client in another terminal:\n\
-         \n     export GOCLAW_GATEWAY_URL={base} GOCLAW_TOKEN=$(cat {token_file})\n     \
+         \n     export GOCLAW_DATA_DIR={folder} GOCLAW_GATEWAY_URL={base}\n     \
+         export GOCLAW_TOKEN=$(cat $GOCLAW_DATA_DIR/gateway.token)\n     \
          goclaw auth status\n     \
          curl -N {base}/v1/responses -H \"Authorization: Bearer $GOCLAW_TOKEN\" -H 'Content-Type: application/json' \\\n       \
          -d '{REQUEST}'\n\

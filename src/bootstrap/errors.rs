@@ -81,7 +81,7 @@ pub enum StartError {
     #[cfg(feature = "demo")]
     #[error("the simulated provider cannot start")]
     Demo(#[source] Box<dyn Error + Send + Sync>),
-    #[error("there is no database {0} to back up")]
+    #[error("there is no database {0}")]
     NoDatabase(String),
     #[error("the configuration file {} cannot be read", path.display())]
     ConfigFile { path: PathBuf, source: io::Error },

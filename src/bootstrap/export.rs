@@ -10,7 +10,7 @@ use super::{
     StartError,
     backup::{print, read_passphrase},
     keys,
-    stores::Storage,
+    stores::{Storage, check_exists},
 };
 use crate::{
     adapters::{
@@ -44,6 +44,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Moving, StartError> {
 }
 
 pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Result<(), StartError> {
+    check_exists(&settings.database)?;
     let passphrase = read_passphrase(&options.passphrase, PassphraseFor::New)?;
     let moving = open(settings).await?;
     let names = (!options.all).then_some(options.names.as_slice());

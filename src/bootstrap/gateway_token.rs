@@ -83,7 +83,7 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool
     let previous_valid_until = until.unix_seconds();
     if is_configured {
         let text = format!(
-            "The gateway's token is configured. The current token stays valid on this machine until {in_words}.\nNow put a new \
+            "The gateway's token is configured (GOCLAW_TOKEN or a setting). The current token stays valid on this machine until {in_words}.\nNow put a new \
              one into its place (openssl rand -hex 32), and restart the gateway. With several gateways, run this on each of \
              their machines first."
         );
@@ -119,8 +119,13 @@ async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
     render::error("The gateway that runs here did not accept the new token; restart it.");
 }
 
+/// Whether the owner provides the token. A GOCLAW_TOKEN with the token of the gateway's own file, as `goclaw onboard` sets
+/// it, is only a copy for commands.
 fn is_configured(settings: &Settings) -> bool {
-    settings.server.token.is_some() || token_file_manager(settings) == ManagedBy::Owner
+    let own = || read_secret_file(&settings.token_file(), ManagedBy::Gateway).ok().flatten();
+    let is_copy = |token: &SecretString| own().is_some_and(|own| own.expose_secret() == token.expose_secret());
+    token_file_manager(settings) == ManagedBy::Owner
+        || settings.server.token.as_ref().is_some_and(|token| !is_copy(token))
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{StartError, stores::Storage};
+use super::{
+    StartError,
+    stores::{Storage, check_exists},
+};
 use crate::{
     adapters::{
         cipher::{EncryptionKey, KeyRing},
@@ -19,6 +22,7 @@ use crate::{
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
+    check_exists(&settings.database)?;
     match command {
         KeysCommand::List => {
             render::table(&key_table(&open(settings).await?.list().await?)).map_err(StartError::Output)

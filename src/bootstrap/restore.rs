@@ -4,6 +4,7 @@
 //! login. A second transaction replaces the remembered responses. Gateways may run meanwhile and notice the restore.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write,
     sync::{
         Arc,
@@ -221,7 +222,9 @@ fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck)
 
 /// Describes what happens to sessions of the page, and lists the tokens of programs that are valid again.
 fn tokens_in_words(restored: &Restored, replaced: bool, made_at: &str) -> String {
-    let names: Vec<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
+    // During a rotation's overlap, two tokens have the same name.
+    let names: BTreeSet<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     let sessions = "\nSessions of the page and links to it have ended.";
     if names.is_empty() {
         return sessions.to_owned();

@@ -52,6 +52,14 @@ pub(super) fn check(settings: &DatabaseSettings) -> Result<(), StartError> {
     }
 }
 
+/// Checks that the file of a SQLite database exists, for a command that has nothing to do without it.
+pub(super) fn check_exists(settings: &DatabaseSettings) -> Result<(), StartError> {
+    match settings {
+        DatabaseSettings::Sqlite(path) if !path.exists() => Err(StartError::NoDatabase(path.display().to_string())),
+        DatabaseSettings::Sqlite(_) | DatabaseSettings::Postgres(_) => Ok(()),
+    }
+}
+
 /// The ports that the database implements.
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn TokenStore>,

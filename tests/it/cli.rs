@@ -141,7 +141,7 @@ async fn each_failure_has_its_exit_code() {
     ! unknown provider: xyz
     [exit code 4]
     $ goclaw providers enable suno
-    ! provider suno is not connected; connect it: goclaw auth login suno, or goclaw providers set-secret suno for a key or a cookie
+    ! provider suno is not connected; connect it: goclaw providers set-secret suno
     [exit code 4]
     $ goclaw auth status No/Name
     ! error: invalid value 'No/Name' for '[PROVIDER]': an account name is 1 to 50 lower-case letters, digits and inner hyphens

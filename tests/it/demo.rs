@@ -1,6 +1,6 @@
 //! Tests that the instructions of `goclaw demo` work, and that it leaves no files behind.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
@@ -25,7 +25,8 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let printed_guide = || async { Some(home.printed("demo", "stdout")).filter(|text| text.contains("Ctrl-c stops")) };
     let guide = eventually("the guide", printed_guide).await;
     let base = text_after(&guide, "GOCLAW_GATEWAY_URL=");
-    let token = fs::read_to_string(text_after(&guide, "GOCLAW_TOKEN=$(cat ")).expect("a token");
+    let folder = Path::new(text_after(&guide, "GOCLAW_DATA_DIR="));
+    let token = fs::read_to_string(folder.join("gateway.token")).expect("a token");
     let post = |path: &str, body| http().post(format!("{base}{path}")).bearer_auth(token.trim()).json(&body).send();
 
     let started = HttpResponse::of(post("/v1/auth/openai/start", json!({})).await.expect("a response")).await.json();

@@ -384,3 +384,15 @@ fn a_database_of_a_newer_version_is_rejected_and_unchanged() {
     assert_refused(&output, 1, &["was written by a newer goclaw"]);
     assert!(!home.data_dir().join("encryption.key").exists());
 }
+
+#[test]
+fn commands_that_read_a_database_create_none() {
+    let home = Home::without_provider();
+    for command in
+        [&["audit", "verify"][..], &["keys", "list"], &["export", "moving.age", "--all"], &["backup", "b.age"]]
+    {
+        let failed = home.run(command);
+        assert!(failed.code == Some(1) && failed.stderr.contains("there is no database"), "{failed:?}");
+        assert!(!home.data_dir().exists(), "{command:?} created the folder");
+    }
+}

@@ -141,12 +141,14 @@ async fn a_restored_source_neither_uses_nor_revokes_the_moved_tokens() {
     gateway.stop().await;
     let (backup, file) = (source.path().join("backup.age"), source.path().join("moving.age"));
     assert_eq!(run(&source, "backup", &backup, &[]).code, Some(0));
-    assert_eq!(run(&source, "export", &file, &["openai-codex"]).code, Some(0));
+    assert_eq!(run(&source, "export", &file, &["openai"]).code, Some(0));
     assert_eq!(run(&target, "import", &file, &[]).code, Some(0));
     assert_eq!(run(&source, "restore", &backup, &["--replace"]).code, Some(0));
     let (old, new) = (source.start().await, target.start().await);
     let status = old.status().await;
     assert_eq!(status["state"], "in_doubt", "{status}");
+    let unasked = source.run(&["auth", "refresh"]);
+    assert!(unasked.code == Some(1) && unasked.stderr.contains("Not refreshed. To retry it"), "{unasked:?}");
     refresh(&old).await;
     assert_eq!(refresh(&new).await, 200);
     assert_presented_without_reuse(&provider, 1).await;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     replicas,
     support::{
+        command_output::CommandOutput,
         fakes::{FakeClock, NOW},
         gateway::{Gateway, Home, eventually, http},
         postgres::Database,
@@ -148,6 +149,18 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     let gateway = home.start().await;
     assert_eq!(status_with(&gateway, &new).await, 200);
     assert_eq!(status_with(&gateway, &text(&done["token"])).await, 200);
+}
+
+/// `goclaw onboard` writes the token into a file that a shell sources.
+#[tokio::test]
+async fn a_copy_of_the_token_in_a_shell_does_not_prevent_its_rotation() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let mut command = home.command(&["token", "rotate"]);
+    command.env("GOCLAW_TOKEN", &gateway.token);
+    let done = CommandOutput::of(command);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(status_with(&gateway, done.stdout.trim()).await, 200);
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     http().get(format!("{}/v1/secret-path", gateway.base)).send().await.expect("a response");
+    let laptop = create_program_token(&gateway, "laptop", "models").await;
+    gateway.call_as(&laptop, Method::GET, "/v1/audit", None).await;
     gateway.get("/v1/tokens?limit=0").await;
     gateway.get("/healthz").await;
     gateway.get("/v1/requests").await;
@@ -95,6 +97,8 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
         summaries,
         [
             ("", Some(401), None),
+            ("/v1/tokens", Some(200), Some("gateway token")),
+            ("/v1/audit", Some(403), Some("laptop")),
             ("/v1/tokens", Some(400), Some("gateway token")),
             ("/v1/requests", Some(400), Some("gateway token"))
         ],

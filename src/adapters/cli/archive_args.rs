@@ -8,7 +8,10 @@ use super::{
     help::{BACKUP_HELP, EXPORT_HELP, IMPORT_HELP, RESTORE_HELP},
     passphrase::PassphraseOptions,
 };
-use crate::domain::ids::AccountName;
+use crate::domain::{
+    ids::{AccountName, InvalidAccountName},
+    provider::openai_codex,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum ArchiveCommand {
@@ -53,12 +56,15 @@ pub struct RestoreOptions {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").required(true).args(["names", "all"])))]
+#[command(
+    group(ArgGroup::new("which").required(true).args(["names", "all"])),
+    override_usage = "goclaw export [OPTIONS] <FILE> <ACCOUNT>...\n       goclaw export [OPTIONS] <FILE> --all"
+)]
 pub struct ExportOptions {
     /// The file to write. It must not exist
     pub file: PathBuf,
     /// The accounts
-    #[arg(value_name = "ACCOUNT", value_parser = AccountName::parse)]
+    #[arg(value_name = "ACCOUNT", value_parser = account_name)]
     pub names: Vec<AccountName>,
     /// All accounts that can be moved
     #[arg(long)]
@@ -72,7 +78,7 @@ pub struct ImportOptions {
     /// The file that `goclaw export` wrote; with --from, the other program's file
     pub file: PathBuf,
     /// Only these accounts of it; with --from codex, the name that the account gets
-    #[arg(value_name = "ACCOUNT", value_parser = AccountName::parse)]
+    #[arg(value_name = "ACCOUNT", value_parser = account_name)]
     pub names: Vec<AccountName>,
     /// Replace accounts that are connected here
     #[arg(long)]
@@ -99,4 +105,9 @@ pub enum ImportFrom {
     Codex,
     /// The GoClaw service written in Go: its SQLite file, or a file with the URL of its PostgreSQL database
     Goclaw,
+}
+
+/// Parses the name of an account. `openai` is an alias of `openai-codex`.
+fn account_name(text: &str) -> Result<AccountName, InvalidAccountName> {
+    AccountName::parse(openai_codex::canonical(text))
 }

@@ -73,8 +73,9 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Show each setting, and whether it comes from the file, a variable, or is the default. Secrets are not shown
     Show,
-    /// List everything that is wrong with the configuration. Exit code 0: nothing, 2: something
+    /// List the errors of the configuration. Exit code 0: none, 2: some
     ///
+    /// An error can hide others, which are listed once it is mended.
     /// It also reads the files of the key and the token. It starts nothing and opens no database.
     Check,
 }

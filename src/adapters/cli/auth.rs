@@ -63,7 +63,9 @@ pub async fn refresh(
     times: &TimeFormatter,
 ) -> Result<Exit, CliError> {
     let mut response = client.refresh(&target.provider, &RefreshRequest::default()).await?;
-    if response.body.state == AccountState::InDoubt && (consent || render::confirm(RETRY_QUESTION)?) {
+    let is_in_doubt = response.body.state == AccountState::InDoubt;
+    let is_agreed = is_in_doubt && (consent || render::confirm(RETRY_QUESTION)?);
+    if is_agreed {
         let consent = RefreshRequest { login_id: response.body.login_id, generation: response.body.generation };
         response = client.refresh(&target.provider, &consent).await?;
     }
@@ -73,7 +75,12 @@ pub async fn refresh(
         let subject = subject(&target.provider, client).await;
         render::line(&status_text(&response.body, &subject, times))?;
     }
-    Ok(if response.body.authenticated { Exit::Yes } else { Exit::No })
+    if is_in_doubt && !is_agreed {
+        render::error(&format!("Not refreshed. To retry it: goclaw auth refresh {} --yes", target.provider));
+        return Ok(Exit::No);
+    }
+    let is_refreshed = matches!(response.body.state, AccountState::Active | AccountState::Refreshing);
+    Ok(if response.body.authenticated && is_refreshed { Exit::Yes } else { Exit::No })
 }
 
 pub async fn logout(target: &Target, client: &GatewayClient) -> Result<Exit, CliError> {

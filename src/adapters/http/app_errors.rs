@@ -8,6 +8,7 @@ use crate::{
     adapters::contract::{Problem, ProblemKind as Kind},
     app::AppError,
     domain::{
+        ids::AccountName,
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
@@ -51,12 +52,9 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::AuthMethodMismatch { name, method } => {
             with_cause(Kind::AuthMethodMismatch, &how_to_connect(name.as_str(), *method))
         }
-        AppError::NotConnected(name) => with_next_step(
-            Kind::NotConnected,
-            &format!(
-                "connect it: goclaw auth login {name}, or goclaw providers set-secret {name} for a key or a cookie"
-            ),
-        ),
+        AppError::NotConnected(name) => {
+            with_next_step(Kind::NotConnected, &format!("connect it: {}", commands_to_connect(name)))
+        }
         AppError::AccountUnreadable(_) => {
             with_next_step(Kind::AccountUnreadable, "sign in again, or restore the database from a backup")
         }
@@ -139,6 +137,17 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::Random(_) | AppError::Journal(_) | AppError::TaskDied => {
             with_detail(Kind::Internal, "internal error; see the gateway's log")
         }
+    }
+}
+
+/// Returns the commands that connect an account. Only the built-in accounts show their type in their name.
+fn commands_to_connect(name: &AccountName) -> String {
+    let login = format!("goclaw auth login {name}");
+    let secret = format!("goclaw providers set-secret {name}");
+    match ProviderType::parse(name.as_str()).map(ProviderType::descriptor) {
+        Some(built_in) if built_in.pasted.is_none() => login,
+        Some(built_in) if built_in.oauth.is_none() => secret,
+        Some(_) | None => format!("{login}, or {secret} for a key or a cookie"),
     }
 }
 

@@ -176,11 +176,12 @@ impl Authenticator {
             });
         };
         let (principal, rights) = (credential.principal(), credential.rights());
+        // Before the check, so that the record of a refused request names the program too.
+        RunningRequest::current().note_program(credential.program());
         if let Credential::ApiToken(known) = &credential {
             self.check(request, &known.token.grant, &rights)?;
             self.state.app.access.note_use(known);
         }
-        RunningRequest::current().note_program(credential.program());
         let state = Arc::clone(&self.state);
         request.set_data(AuthContext { principal, rights, credential, state });
         Ok(())
