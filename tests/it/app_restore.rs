@@ -14,7 +14,7 @@ use goclaw::{
 
 use crate::{
     store_contract::samples::author,
-    support::fakes::{MemoryJournal, OPENAI, TestGateway, alice, name, settle, within},
+    support::fakes::{MemoryJournal, OPENAI, RefreshFault, TestGateway, alice, name, settle, within},
 };
 
 #[tokio::test]
@@ -117,6 +117,35 @@ async fn an_ended_login_that_another_gateway_brings_back_ends_again() {
     gateway.clock.advance(Duration::from_secs(1));
     settle().await;
     assert_eq!(gateway.account(OPENAI).await, None);
+}
+
+/// The gateway that has the tokens does not know that this one has presented them.
+#[tokio::test]
+async fn a_token_that_another_gateway_brings_back_is_in_doubt_if_it_was_presented_here() {
+    let mut gateway = TestGateway::open().await;
+    let mut other =
+        gateway.another_gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+    other.start().await.expect("the gateway starts");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    let older = gateway.account(OPENAI).await.expect("an account");
+    gateway.connect().await;
+    let newest = gateway.account(OPENAI).await.expect("an account");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::RequestLost]);
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    within(other.shut_down()).await;
+    gateway.store.put(older);
+    gateway.restart().await;
+    gateway.store.put(newest.clone());
+    let change = ProfileChange { display_name: Some("Work".into()), enabled: None };
+    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("it is changed");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    let refresh = gateway.account(OPENAI).await.expect("an account").refresh;
+    assert_eq!((refresh.version, refresh.state), (newest.refresh.version, TokenState::InDoubt));
 }
 
 /// The next start puts the account in doubt, so a restore must not report it as unchanged.

@@ -193,6 +193,16 @@ impl Tokens {
         self.settle_record(&record, true).await;
     }
 
+    /// Whether this gateway has presented an account's token more often than its row says. Then a replica that does not
+    /// know of the presentation has written the token back, after an older copy of the database was restored.
+    pub(super) async fn has_presented_more(&self, account: &SealedCredential) -> bool {
+        let presented = self.journal.presented().await.unwrap_or_default();
+        let refresh = &account.refresh;
+        presented.iter().any(|token| {
+            token.name == account.name && token.version == refresh.version && token.attempt > refresh.attempt
+        })
+    }
+
     /// Records in the journal the version that another replica has stored. Returns false if the journal has a later
     /// version of the login, because an older copy of the database was restored.
     pub(super) async fn note_seen(&self, account: &SealedCredential) -> bool {

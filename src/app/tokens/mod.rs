@@ -268,7 +268,7 @@ impl Tokens {
             let is_other_login = known.is_none_or(|known| known.login_id != *account.login_id());
             // Another replica that has not seen the end may have written an ended login back.
             let has_returned = is_other_login && self.has_ended(account.login_id()).await;
-            if is_new && (has_returned || !self.note_seen(account).await) {
+            if is_new && (has_returned || self.has_presented_more(account).await || !self.note_seen(account).await) {
                 self.repair_restored_account((**account).clone(), &self.read_journal().await).await?;
                 return Ok(true);
             }
