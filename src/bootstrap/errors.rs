@@ -42,6 +42,11 @@ pub enum StartError {
     WeakToken { place: String },
     #[error("the configured file {} does not exist", .0.display())]
     ConfiguredFileMissing(PathBuf),
+    #[error(
+        "GOCLAW_TOKEN is set, and {} exists: it is not clear which token the gateway uses. To rotate the token in the file, \
+         unset GOCLAW_TOKEN. If the gateway runs with GOCLAW_TOKEN, remove the file", .0.display()
+    )]
+    AmbiguousToken(PathBuf),
     #[error("there is no {} yet; start the gateway once", .0.display())]
     NotStartedYet(PathBuf),
     #[error(

@@ -20,7 +20,7 @@ use crate::{
         cli::{Connection, client::GatewayClient, render, words::TimeFormatter},
         http::{GatewayTokens, TokenSource},
         secret_file::{ManagedBy, read_secret_file, replace_secret_file},
-        settings::Settings,
+        settings::{Environment, Settings},
         system::{SystemClock, SystemRandom},
     },
     app::{LONGEST_OVERLAP, Vault},
@@ -58,8 +58,21 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
 
 /// Writes a new token into the gateway's own file, and prints it. A configured token is not replaced: the command only
 /// keeps it valid for a while after its owner replaces it.
-pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool) -> Result<(), StartError> {
+///
+/// # Errors
+/// [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own file: the variable may be a copy for
+/// commands, an outdated one, or a program's token, which must not become valid as the previous gateway token.
+pub(super) async fn rotate(
+    settings: &Settings,
+    environment: &Environment,
+    overlap: Duration,
+    as_json: bool,
+) -> Result<(), StartError> {
     first_start::check_data_folder(settings)?;
+    let own_file = settings.data_dir.join("gateway.token");
+    if environment.text("GOCLAW_TOKEN").is_some() && own_file.exists() {
+        return Err(StartError::AmbiguousToken(own_file));
+    }
     let (path, is_configured) = (settings.token_file(), is_configured(settings));
     let missing = if is_configured { StartError::ConfiguredFileMissing } else { StartError::NotStartedYet };
     let old = match &settings.server.token {
@@ -70,9 +83,7 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool
     let until = now.plus(overlap.min(LONGEST_OVERLAP));
     let in_words = TimeFormatter::local(now).time(until.unix_seconds());
     let line = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
-    // A database that fails must not end the validity of the token before the old one, which is in the same file.
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
-    replace_secret_file(&previous_file(settings), &line.into())?;
     let detail = if is_configured {
         format!("the configured one stays valid until {in_words}; it has no successor yet")
     } else {
@@ -80,6 +91,8 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool
     };
     let event = AuditEvent::done(AuditAction::TokenRotated, "gateway token", Some(detail));
     stores.audit.append(event, &Vault::new(cipher).author(now)).await?;
+    // A database that fails must not end the validity of the token before the old one, which is in the same file.
+    replace_secret_file(&previous_file(settings), &line.into())?;
     let previous_valid_until = until.unix_seconds();
     if is_configured {
         let text = format!(
@@ -119,13 +132,8 @@ async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
     render::error("The gateway that runs here did not accept the new token; restart it.");
 }
 
-/// Whether the owner provides the token. A GOCLAW_TOKEN with the token of the gateway's own file, as `goclaw onboard` sets
-/// it, is only a copy for commands.
 fn is_configured(settings: &Settings) -> bool {
-    let own = || read_secret_file(&settings.token_file(), ManagedBy::Gateway).ok().flatten();
-    let is_copy = |token: &SecretString| own().is_some_and(|own| own.expose_secret() == token.expose_secret());
-    token_file_manager(settings) == ManagedBy::Owner
-        || settings.server.token.as_ref().is_some_and(|token| !is_copy(token))
+    settings.server.token.is_some() || token_file_manager(settings) == ManagedBy::Owner
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {

@@ -77,10 +77,10 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
                 store::describe_metrics();
             })
             .map_err(|error| StartError::Runtime(io::Error::other(error)))?;
-            let hangups = reload::hangups()?;
+            let reloads = reload::prepare(config.clone(), environment.clone())?;
             let started = serve::start(&settings).await?;
             let stop = serve::listen_for_stop_signals()?;
-            reload::listen(hangups, config.clone(), environment.clone(), log, started.certificate.clone());
+            reload::listen(reloads, log, started.certificate.clone());
             let announced = banner::announce(&settings, config.as_deref(), started.address, &started.app).await;
             announced.map_err(StartError::Output)?;
             let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));
@@ -112,7 +112,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             return run_client_command(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
         }
         Command::Client(ClientCommand::Tokens(TokensCommand::Rotate { name: None, overlap, output })) => {
-            gateway_token::rotate(&Settings::load(cli.config, environment)?, overlap, output.json).await?;
+            let settings = Settings::load(cli.config, environment)?;
+            gateway_token::rotate(&settings, environment, overlap, output.json).await?;
         }
         Command::Client(command) => return run_client_command(command, cli.config, cli.insecure, environment).await,
     }

@@ -17,20 +17,24 @@ use crate::adapters::{
 
 const FILTER_KEY: &str = "log.filter";
 
-/// Installs the handler of SIGHUP. Without it, the signal would end the process.
-pub(super) fn hangups() -> Result<Signal, StartError> {
-    signal(SignalKind::hangup()).map_err(StartError::Runtime)
+/// The handler of SIGHUP, and the configuration with which the gateway starts.
+pub(super) struct Reloads {
+    hangups: Signal,
+    config: Option<PathBuf>,
+    environment: Environment,
+    started: Vec<Explained>,
+}
+
+/// Installs the handler before the start, because the signal would end the process without it.
+pub(super) fn prepare(config: Option<PathBuf>, environment: Environment) -> Result<Reloads, StartError> {
+    let hangups = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
+    let started = explain(&config, &environment).unwrap_or_default();
+    Ok(Reloads { hangups, config, environment, started })
 }
 
 /// Handles each SIGHUP as long as the process runs.
-pub(super) fn listen(
-    mut hangups: Signal,
-    config: Option<PathBuf>,
-    environment: Environment,
-    log: LogFilter,
-    certificate: Option<Arc<ServerCertificate>>,
-) {
-    let started = explain(&config, &environment).unwrap_or_default();
+pub(super) fn listen(reloads: Reloads, log: LogFilter, certificate: Option<Arc<ServerCertificate>>) {
+    let Reloads { mut hangups, config, environment, started } = reloads;
     let mut filter = value_of(&started, FILTER_KEY);
     #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
     tokio::spawn(async move {

@@ -66,7 +66,8 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
     let key = key.transpose()?;
     let (mut accounts, mut not_imported): (Vec<PlaintextAccount>, Vec<String>) = Default::default();
     for row in rows.into_iter().map(to_row) {
-        let is_chosen = options.names.is_empty() || options.names.iter().any(|name| name.as_str() == row.name);
+        let is_chosen = options.names.is_empty()
+            || options.names.iter().any(|name| name.as_str() == openai_codex::canonical(&row.name));
         if !is_chosen {
             continue;
         }

@@ -151,16 +151,16 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     assert_eq!(status_with(&gateway, &text(&done["token"])).await, 200);
 }
 
-/// `goclaw onboard` writes the token into a file that a shell sources.
+/// `goclaw onboard` writes the token into a file that a shell sources. The copy may be outdated or a program's token.
 #[tokio::test]
-async fn a_copy_of_the_token_in_a_shell_does_not_prevent_its_rotation() {
+async fn a_rotation_is_refused_while_a_variable_contradicts_the_token_file() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let mut command = home.command(&["token", "rotate"]);
     command.env("GOCLAW_TOKEN", &gateway.token);
-    let done = CommandOutput::of(command);
-    assert_eq!(done.code, Some(0), "{done:?}");
-    assert_eq!(status_with(&gateway, done.stdout.trim()).await, 200);
+    let refused = CommandOutput::of(command);
+    assert!(refused.code == Some(1) && refused.stderr.contains("unset GOCLAW_TOKEN"), "{refused:?}");
+    assert!(!home.data_dir().join("gateway.token.previous").exists());
 }
 
 #[tokio::test]

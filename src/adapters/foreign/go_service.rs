@@ -12,7 +12,7 @@ use crate::{
     app::PlaintextAccount,
     domain::{
         ids::{AccountName, DisplayName},
-        provider::{AuthMethod, ProviderType},
+        provider::{AuthMethod, ProviderType, openai_codex::canonical},
         secret::{AccessToken, RefreshToken},
         time::Timestamp,
         token_response::pasted_metadata,
@@ -81,7 +81,7 @@ pub fn convert(
         "dashscope" => Some((ProviderType::Dashscope, AuthMethod::ApiKey)),
         _other => return Ok(None),
     };
-    let Ok(name) = AccountName::parse(&row.name) else { return Ok(None) };
+    let Ok(name) = AccountName::parse(canonical(&row.name)) else { return Ok(None) };
     let decrypt = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
         (None, _) => Ok(secret.clone()),
         (Some(sealed), Some(key)) => key.open(sealed),

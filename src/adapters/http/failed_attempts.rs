@@ -19,7 +19,7 @@ use governor::{
 const PER_NETWORK: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
-/// Maximum number of networks that are counted. Above it, only the limit of all applies, and idle ones are removed.
+/// Maximum number of networks that are counted. From it on, only the limit of all applies, and idle ones are removed.
 const MAX_NETWORKS: usize = 10_000;
 
 /// Counts failed attempts by network and in total. The network of a caller is its IPv4 address, or the first 64 bits of

@@ -61,7 +61,8 @@ impl Breaker {
     }
 
     /// Records a fault. The breaker opens after [`FAULTS_TO_OPEN`] consecutive faults. They must concern several
-    /// accounts, unless the account is the only one at this server (`is_only`). Returns whether the breaker is open.
+    /// accounts, unless the account is the only one at this server (`is_only`). Returns whether this fault
+    /// opened it or kept it open.
     pub fn record_fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
         self.has_several_accounts |= *self.first.get_or_insert_with(|| account.clone()) != *account;

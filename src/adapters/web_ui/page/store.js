@@ -38,9 +38,10 @@ function notify(name) {
 	for (const listener of listeners) listener(name);
 }
 
-/** Runs one load at a time. A call during a load returns the next one, which has all changes. */
+/** Runs one load at a time. A call during a load returns the next one. */
 function loadAll() {
-	if (loading) return (next ??= loading.then(() => { next = null; return loadAll(); }));
+	const again = () => { next = null; return loadAll(); };
+	if (loading) return (next ??= loading.then(again, again));
 	loading = readAll().finally(() => { loading = null; });
 	return loading;
 }
