@@ -13,6 +13,8 @@
 //!     cargo test --test proof -- soak --sabotage leaseless        # two at once, and again without a kill
 //!     cargo test --test proof -- kill --sabotage journalless      # in_journal, at times committing: tokens are lost
 //!     cargo test --test proof -- kill --sabotage impatient        # all points in doubt: a request presents the token
+//!     cargo test --test proof -- races --sabotage leaseless       # a token is presented twice
+//!     cargo test --test proof -- restores --sabotage journalless  # the newest tokens are not written back
 
 // Makes clippy treat the helpers as test code too.
 #![cfg(test)]
