@@ -47,7 +47,7 @@ pub enum RefusalKind {
     UsageLimit,
     /// Too many requests.
     RateLimited,
-    /// The provider is overloaded, or reports another condition that ends by itself (408, 409, 425).
+    /// The provider is overloaded, or had a temporary conflict or timeout (408, 409, 425). A retry may succeed.
     Overloaded,
     /// The provider failed.
     Failed,

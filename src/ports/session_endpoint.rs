@@ -38,7 +38,7 @@ impl From<TokenEndpointError> for SessionResponse {
 #[async_trait]
 pub trait SessionEndpoint: Send + Sync {
     /// Presents the browser's cookie, which is stored as the account's refresh token, in one request within `timeout`.
-    /// Requests a new token of `session`, or if that is None, the id of the browser's last active session.
+    /// Requests a new token of `session`. If it is None, requests the id of the session that the browser used last.
     ///
     /// Contract:
     /// - The contract of [`super::OAuthEndpoint`] applies: above all, MUST NOT retry.
