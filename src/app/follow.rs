@@ -200,7 +200,7 @@ impl ChangeFollower {
             // The changes of this replica are already registered.
             let is_known = self.tokens.registry().get(name).is_some_and(|known| known.revision >= last.revision);
             if !is_known {
-                self.tokens.reload(name, &last.login_id).await?;
+                self.tokens.reload(name, &last.login_id, last.revision).await?;
             }
         }
         Ok(())

@@ -70,10 +70,12 @@ fn an_older_snapshot_never_replaces_a_newer_one() {
 fn a_login_that_was_logged_out_never_comes_back() {
     let registry = ProviderRegistry::default();
     registry.register(&name(), snapshot(1, 5));
-    registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
+    registry.unregister(&name(), &LoginId::from_bytes([1; 16]), Revision(6));
     registry.register(&name(), snapshot(1, 9));
     assert_eq!(revision(&registry), None);
     registry.register(&name(), snapshot(2, 7));
-    registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
+    registry.unregister(&name(), &LoginId::from_bytes([1; 16]), Revision(6));
     assert_eq!(revision(&registry), Some(7), "the next login stays");
+    registry.unregister(&name(), &LoginId::from_bytes([3; 16]), Revision(9));
+    assert_eq!(revision(&registry), None, "an earlier login ends with a later one");
 }

@@ -82,6 +82,23 @@ async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login(
     assert_eq!(end.successor, Some(second));
 }
 
+/// This gateway has not read that another one replaced its login and logged out. If the next login counted as the
+/// successor of its own, a restored copy of an ended login would be replaced by the next one.
+#[tokio::test]
+async fn a_login_after_a_logout_at_another_gateway_replaces_no_login() {
+    let mut gateway = TestGateway::open().await;
+    let mut other =
+        gateway.another_gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+    other.start().await.expect("the gateway starts");
+    gateway.connect().await;
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    within(gateway.app.accounts.logout(name(OPENAI))).await.expect("the logout succeeds");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    assert_eq!(gateway.journal.ended().await.expect("a journal"), []);
+}
+
 #[tokio::test]
 async fn a_start_records_the_logins_that_other_gateways_ended_meanwhile() {
     let mut gateway = TestGateway::open().await;

@@ -46,6 +46,7 @@ use super::{
 use crate::{
     domain::{
         credential::SealedCredential,
+        history::Revision,
         ids::{AccountName, LoginId},
         provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenVersion},
@@ -250,10 +251,16 @@ impl Tokens {
         })
     }
 
-    /// Reloads an account from the store. If nothing is stored, unregisters the login `login_id`.
-    pub(super) async fn reload(self: &Arc<Self>, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
+    /// Reloads an account from the store. If nothing is stored, unregisters the login `login_id`, and an earlier one
+    /// with a revision of at most `last`.
+    pub(super) async fn reload(
+        self: &Arc<Self>,
+        name: &AccountName,
+        login_id: &LoginId,
+        last: Revision,
+    ) -> Result<(), AppError> {
         if !self.read(name).await? {
-            self.registry.unregister(name, login_id);
+            self.registry.unregister(name, login_id, last);
         }
         Ok(())
     }
@@ -292,7 +299,7 @@ impl Tokens {
         let stored = self.directory.all().await?;
         let names: HashSet<_> = stored.iter().map(|account| account.name().clone()).collect();
         for gone in before.iter().filter(|known| !names.contains(&known.definition.name)) {
-            self.registry.unregister(&gone.definition.name, &gone.refresh.version.login_id);
+            self.registry.unregister(&gone.definition.name, &gone.refresh.version.login_id, gone.revision);
         }
         self.followed.reset(readable(&stored));
         stored.into_iter().for_each(|account| self.register_or_quarantine(account));
@@ -303,7 +310,8 @@ impl Tokens {
     fn register_or_unregister(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
         match stored {
             Some(credential) => self.register(&credential),
-            None => self.registry.unregister(name, login_id),
+            // This gateway has yet to read the event of the removal, which ends an earlier login too.
+            None => self.registry.unregister(name, login_id, Revision::default()),
         }
     }
 

@@ -209,10 +209,14 @@ impl ProviderRegistry {
         self.change(name, |entry| *entry = Entry { registration: registration.clone(), ..Entry::default() });
     }
 
-    /// Unregisters a login. It is not registered again.
-    pub fn unregister(&self, name: &AccountName, login_id: &LoginId) {
+    /// Unregisters a login. It is not registered again. Also unregisters an earlier login, with a revision of at most
+    /// `last`: another replica may have replaced it since the last poll.
+    pub fn unregister(&self, name: &AccountName, login_id: &LoginId, last: Revision) {
         self.change(name, |entry| {
-            entry.registration = entry.registration.take().filter(|known| known.refresh.version.login_id != *login_id);
+            entry.registration = entry
+                .registration
+                .take()
+                .filter(|known| known.refresh.version.login_id != *login_id && known.revision > last);
             (entry.unreadable, entry.logged_out) = (None, Some(login_id.clone()));
         });
     }

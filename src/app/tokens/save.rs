@@ -104,8 +104,8 @@ impl Tokens {
         self.revoke_surplus(definition, &version, new.refresh_token.as_ref(), user_id).await
     }
 
-    /// Stores a credential with an order to revoke the refresh token that it replaces. Also returns the replaced login,
-    /// read from the store, because another gateway may have saved it after this one last read the account.
+    /// Stores a credential with an order to revoke the refresh token that it replaces. Also returns the replaced login
+    /// as the store has it: the registered login may be an earlier one that another gateway has ended.
     async fn save_and_supersede(
         &self,
         sealed: &mut NewSealedCredential,
@@ -113,11 +113,10 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<(SaveOutcome, Option<LoginId>), AppError> {
         let author = self.vault.author(now);
-        let known = self.registry.get(&sealed.name).map(|account| account.refresh.version.login_id.clone());
         let mut replaced = None;
         for _ in 0..TRIES {
             let current = self.current_of(definition).await;
-            replaced = current.as_ref().map(|account| account.login_id().clone()).or_else(|| known.clone());
+            replaced = current.as_ref().map(|account| account.login_id().clone());
             sealed.superseded =
                 current.and_then(|current| self.order_to_supersede(definition, &current, &sealed.metadata.account));
             let outcome = self.store.save_login(sealed, &author).await?;
@@ -191,7 +190,7 @@ impl Tokens {
             let order = self.revocation_order(definition, &current)?;
             match self.store.remove(name, order.as_ref(), &self.vault.author(self.now())).await? {
                 Removal::Removed(removed) => {
-                    self.registry.unregister(name, removed.login_id());
+                    self.registry.unregister(name, removed.login_id(), removed.revision);
                     self.note_end(name, removed.login_id().clone(), None).await;
                     return Ok(Some((*removed, order.map(|order| order.revocation.id))));
                 }

@@ -9,6 +9,7 @@ use super::{ProviderRegistration, RefreshOutcome, Tokens};
 use crate::{
     app::AppError,
     domain::{
+        history::Revision,
         ids::AccountName,
         provider::ProviderDefinition,
         refresh::{RefreshState, RefreshTrigger, TokenState, TokenVersion},
@@ -98,7 +99,7 @@ impl Tokens {
         // Allow one timeout for the call, and as long again for the commit.
         let mut polls = 2 * definition.refresh.http_timeout.as_millis() / POLL_INTERVAL.as_millis() + 1;
         loop {
-            self.reload(&definition.name, &seen.login_id).await?;
+            self.reload(&definition.name, &seen.login_id, Revision::default()).await?;
             let refresh = self.registry.get(&definition.name).map(|account| account.refresh.clone().at(self.now()));
             let is_running = refresh
                 .is_some_and(|refresh| refresh.version == *seen && matches!(refresh.state, TokenState::Refreshing(_)));

@@ -1,6 +1,6 @@
 //! Tests of logout. It removes both tokens whatever the provider responds, and no login in progress restores them.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use goclaw::{
     app::{AppError, PastedSecret, Revocation, Secret},
@@ -25,6 +25,27 @@ async fn a_logout_deletes_both_tokens_and_revokes_them_at_the_provider() {
     assert_eq!(gateway.account(OPENAI).await, None);
     assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_none());
     assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
+}
+
+/// The gateways poll for each other's changes, so each still has the first login.
+#[tokio::test]
+async fn a_login_that_another_gateway_has_just_replaced_ends_with_the_logout() {
+    let mut gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let mut other = gateway.another_gateway_with(|ports| ports);
+    other.start().await.expect("the gateway starts");
+    let third = gateway.another_gateway_with(|ports| ports);
+    third.start().await.expect("the gateway starts");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    mem::swap(&mut gateway.app, &mut other);
+    log_out(&gateway, OPENAI).await;
+    let refused = within(gateway.app.tokens.usable(&name(OPENAI))).await;
+    assert!(matches!(refused, Err(AppError::NotConnected(_))), "{refused:?}");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    let refused = within(third.tokens.usable(&name(OPENAI))).await;
+    assert!(matches!(refused, Err(AppError::NotConnected(_))), "after a poll: {refused:?}");
 }
 
 #[tokio::test]
