@@ -121,7 +121,8 @@ impl AuditEvent {
 
     /// Returns the event of a token that got a new secret. `old` has the old secret.
     pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
-        let until = old.expires_at.map_or(0, Timestamp::unix_seconds);
+        let until = old.expires_at.and_then(|until| jiff::Timestamp::from_second(until.unix_seconds()).ok());
+        let until = until.unwrap_or_default();
         let detail = format!("{}, the old one until {until}", token.name.as_str());
         Self::done(AuditAction::TokenRotated, token.id.as_str(), Some(detail))
     }

@@ -13,12 +13,12 @@ use super::{
     },
     render::{self, Output},
     requests::RequestsCommand,
+    values::{parse_duration, parse_scopes, positive},
 };
-use crate::domain::{
-    audit::Checkpoint,
-    ids::AccountName,
-    provider::openai_codex,
-    scope::{InvalidScope, Scopes},
+use crate::{
+    adapters::contract::LIFETIMES,
+    app::LONGEST_OVERLAP,
+    domain::{audit::Checkpoint, ids::AccountName, provider::openai_codex, scope::Scopes},
 };
 
 /// A self-hosted gateway that signs in to AI providers for you and never loses the login.
@@ -117,7 +117,7 @@ pub enum AuditQuery {
     /// List the newest entries
     List {
         /// How many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = positive())]
         limit: usize,
         #[command(flatten)]
         output: Output,
@@ -309,8 +309,8 @@ pub enum TokensCommand {
         /// `admin` for everything but sessions of the page
         #[arg(long, default_value = "models", value_parser = parse_scopes)]
         scope: Vec<Scopes>,
-        /// When the token expires, e.g. 90d or 12h (by default it is valid until it is revoked)
-        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        /// When the token expires, e.g. 90d or 12h; at least 1m (by default it is valid until it is revoked)
+        #[arg(long, value_name = "DURATION", value_parser = |text: &str| parse_duration(text, LIFETIMES))]
         expires_in: Option<Duration>,
         #[command(flatten)]
         output: Output,
@@ -322,7 +322,8 @@ pub enum TokensCommand {
         /// The token's name or id; without it, the gateway's own token, in its file on this machine
         name: Option<String>,
         /// How long the old token stays valid, at most 30d
-        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "DURATION", default_value = "24h",
+            value_parser = |text: &str| parse_duration(text, 0..=LONGEST_OVERLAP.as_secs()))]
         overlap: Duration,
         #[command(flatten)]
         output: Output,
@@ -330,6 +331,7 @@ pub enum TokensCommand {
     /// Revoke a token
     Revoke {
         /// The token's name or its id, as listed (not the token itself); the first six digits of the id suffice
+        #[arg(value_name = "NAME_OR_ID")]
         id: String,
         #[command(flatten)]
         output: Output,
@@ -354,10 +356,6 @@ pub enum SessionsCommand {
         #[command(flatten)]
         output: Output,
     },
-}
-
-fn parse_scopes(text: &str) -> Result<Scopes, InvalidScope> {
-    Scopes::parse(text)
 }
 
 impl Cli {

@@ -38,7 +38,7 @@ fn entries_text(entries: &[AuditEntry], times: &TimeFormatter) -> String {
         let what = [Some(&entry.action), Some(&entry.result).filter(|result| *result != "done")];
         let what = what.into_iter().flatten().cloned().collect::<Vec<_>>().join(": ");
         let (id, detail) = (entry.id.to_string(), entry.detail.clone().unwrap_or_default());
-        [id, times.time(entry.at), who.join(" from "), what, entry.subject.clone(), detail]
+        [id, times.second(entry.at), who.join(" from "), what, entry.subject.clone(), detail]
     };
     table(["ID", "WHEN", "WHO", "WHAT", "ON", "DETAIL"], entries.iter().map(row))
 }

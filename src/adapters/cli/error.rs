@@ -77,6 +77,8 @@ pub enum Cause {
     ConnectTimeout(u64),
     #[error("no response within {0} s")]
     ResponseTimeout(u64),
+    #[error("the server there does not use TLS, so its address begins with http://")]
+    NotTls,
     #[error("{0}")]
     Other(String),
 }

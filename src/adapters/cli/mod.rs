@@ -37,6 +37,7 @@ pub mod shell;
 pub mod status_text;
 pub mod tokens;
 pub mod transport;
+mod values;
 pub mod words;
 
 pub use archive_args::{ArchiveCommand, BackupOptions, ExportOptions, ImportFrom, ImportOptions, RestoreOptions};

@@ -8,6 +8,7 @@ use super::{
     client::GatewayClient,
     error::{CliError, Exit},
     render::{self, Output},
+    values::positive,
     words::{TimeFormatter, table},
 };
 use crate::{
@@ -20,7 +21,7 @@ pub enum RequestsCommand {
     /// List the newest requests, the newest last
     List {
         /// How many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = positive())]
         limit: usize,
         #[command(flatten)]
         output: Output,
@@ -128,7 +129,7 @@ fn row(request: &RequestEntry, times: &TimeFormatter) -> [String; 9] {
     let tokens = request.input_tokens.map(|input| format!("{input} + {}", request.output_tokens.unwrap_or_default()));
     let end = request.end.as_str();
     [
-        times.time(request.at),
+        times.second(request.at),
         request.id.clone(),
         request.program.clone().unwrap_or_else(|| "-".to_owned()),
         format!("{} {}", request.method, if request.route.is_empty() { "(unknown path)" } else { &request.route }),

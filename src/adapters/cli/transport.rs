@@ -186,6 +186,8 @@ fn cause(error: &reqwest::Error) -> Cause {
     let root = iter::successors(error.source(), |&cause| cause.source()).last();
     match root.and_then(|root| root.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => Cause::ConnectionRefused,
+        // rustls' error for bytes that are no TLS record.
+        _ if root.is_some_and(|root| root.to_string().contains("InvalidContentType")) => Cause::NotTls,
         _ => Cause::Other(root.map_or_else(|| error.to_string(), ToString::to_string)),
     }
 }

@@ -37,8 +37,17 @@ impl TimeFormatter {
 
     /// Formats a time like `2026-11-30 14:02`.
     pub fn time(&self, unix_seconds: i64) -> String {
+        self.format(unix_seconds, "%Y-%m-%d %H:%M")
+    }
+
+    /// Formats a time like `2026-11-30 14:02:09`, for records that a user compares with a log.
+    pub fn second(&self, unix_seconds: i64) -> String {
+        self.format(unix_seconds, "%Y-%m-%d %H:%M:%S")
+    }
+
+    fn format(&self, unix_seconds: i64, format: &str) -> String {
         match jiff::Timestamp::from_second(unix_seconds) {
-            Ok(at) => at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+            Ok(at) => at.to_zoned(self.zone.clone()).strftime(format).to_string(),
             Err(_beyond_the_calendar) => format!("at Unix time {unix_seconds}"),
         }
     }

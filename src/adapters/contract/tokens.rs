@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The permitted lifetimes of a token, in seconds: a minute to ten years.
-const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=315_360_000;
+pub const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=315_360_000;
 
 /// How long the old token stays valid after a rotation, unless the request says otherwise.
 const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);

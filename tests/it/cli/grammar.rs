@@ -50,3 +50,19 @@ fn secret_arguments_are_rejected_and_not_repeated() {
     assert!(parse("goclaw providers set-secret suno --api-key --session-token").is_err());
     assert!(parse("goclaw providers set-secret suno-band --type suno --session-token").is_ok());
 }
+
+#[test]
+fn values_out_of_range_are_rejected_with_the_range() {
+    for (line, range) in [
+        ("goclaw tokens create bot --expires-in 10s", "from 1 min to 3650 d"),
+        ("goclaw tokens rotate bot --overlap 31d", "from 0 s to 30 d"),
+        ("goclaw requests list --limit 0", "1.."),
+        ("goclaw audit list --limit 0", "1.."),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+        assert!(error.to_string().contains(range), "{error}");
+    }
+    assert!(parse("goclaw tokens create bot --expires-in 1m").is_ok());
+    assert!(parse("goclaw tokens rotate bot --overlap 0s").is_ok());
+}

@@ -94,6 +94,21 @@ async fn a_refused_connection_is_unreachable() {
 }
 
 #[tokio::test]
+async fn an_https_address_of_a_server_without_tls_is_named_as_the_cause() {
+    let (_, listener) = client(None).await;
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let client = GatewayClient::new(&Connection { url, ..Connection::default() }).unwrap();
+    let account = AccountName::parse("openai").unwrap();
+    let plain = http_response("400 Bad Request", "");
+    let (failed, _) = tokio::join!(client.status(&account), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(plain.as_bytes()).await.ok();
+    });
+    assert!(matches!(failed, Err(CliError::Unreachable { source: Cause::NotTls, .. })), "{:?}", failed.err());
+}
+
+#[tokio::test]
 async fn a_list_of_6000_providers_is_read_page_by_page() {
     let (client, listener) = client(None).await;
     let serve = async {
