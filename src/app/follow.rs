@@ -128,6 +128,12 @@ impl ChangeFollower {
     /// Passes each change to its service. If the service fails, the next poll passes the change again.
     async fn catch_up(&self, seen: &mut Position) -> Result<(), AppError> {
         let marks = self.changes.marks().await?;
+        let newest_read = seen.event.as_ref().map(|event| event.revision).unwrap_or_default();
+        if self.tokens.registry().newest_revision() > newest_read {
+            // This gateway has written since the last poll. If a copy from before that was restored, it has the mark
+            // that was read then.
+            seen.marks.accounts = ChangeMark::default();
+        }
         let outcomes = [
             pass_on_change(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
             pass_on_change(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,

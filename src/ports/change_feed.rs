@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 
-/// A random text, which every change of a subject replaces. An equal mark means that nothing was changed and that no
-/// older copy of the database was restored.
+/// A random text, which every change of a subject replaces. An equal mark means that the subject is as it was when the
+/// mark was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeMark(pub String);
 

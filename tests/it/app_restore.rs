@@ -64,6 +64,22 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
     assert_eq!(gateway.tokens(OPENAI).await, newest);
 }
 
+/// The gateway has not read its own event, so the restored copy has the mark that it read last.
+#[tokio::test]
+async fn a_copy_restored_right_after_a_refresh_gets_the_newest_tokens() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    let copy = gateway.store.copy();
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    let newest = gateway.tokens(OPENAI).await;
+    gateway.store.restore(copy);
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    assert_eq!(gateway.tokens(OPENAI).await, newest);
+}
+
 /// The second gateway saves its login before it has read the first one from the store. If it crashes then, only its
 /// journal has the newest tokens, so the journal must record that the second login replaced the first one.
 #[tokio::test]

@@ -37,13 +37,16 @@ use goclaw::{
 use serde_json::Value;
 use tokio::sync::watch;
 
+/// A copy of a store's contents.
+pub(crate) struct StoreCopy(Tables);
+
 pub(crate) struct MemoryStore {
     tables: Mutex<Tables>,
     /// While true, `save_login` waits.
     saves_blocked: watch::Sender<bool>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Tables {
     credentials: BTreeMap<AccountName, SealedCredential>,
     /// The accounts whose rows are damaged.
@@ -66,7 +69,7 @@ struct Tables {
     failing: Failing,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 enum Failing {
     #[default]
     Nothing,
@@ -115,6 +118,15 @@ impl MemoryStore {
     /// Counts the queued revocations.
     pub(crate) fn revocations(&self) -> usize {
         self.tables().revocations.len()
+    }
+
+    pub(crate) fn copy(&self) -> StoreCopy {
+        StoreCopy(self.tables().clone())
+    }
+
+    /// Replaces the contents, as an operator does who restores a backup.
+    pub(crate) fn restore(&self, StoreCopy(copy): StoreCopy) {
+        *self.tables() = copy;
     }
 
     /// Stores an account without an event, as a restored backup does.
