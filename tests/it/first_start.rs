@@ -147,7 +147,7 @@ async fn a_second_gateway_on_the_same_port_does_not_disturb_the_first() {
 fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
     for (name, value, words) in [
         ("GOCLAW_SERVER__PROT", "1", &["unknown setting server.prot", "host, port, public_url"][..]),
-        ("GOCLAW_NONSENSE", "1", &["unknown setting nonsense", "callback, data_dir, database"]),
+        ("GOCLAW_NONSENSE", "1", &["unknown setting nonsense (GOCLAW_NONSENSE)", "callback, data_dir, database"]),
         ("GOCLAW_SERVER__HOST", "nowhere", &["server.host = \"nowhere\"", "an IP address"]),
         ("GOCLAW_PORT", "70000", &["server.port = \"70000\"", "1 to 65535"]),
         ("GOCLAW_PORT", "0", &["server.port = \"0\"", "1 to 65535"]),

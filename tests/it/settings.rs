@@ -245,15 +245,16 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
 
 #[test]
 fn an_error_about_an_unknown_key_lists_the_known_keys() {
-    let variables = ["SERVER__PROT", "NONSENSE", "ENCRYPTION__KEYZ", "AGENT__MODEL", "SERVERR__PORT"];
+    let variables = ["SERVER__PROT", "NONSENSE", "ENCRYPTION__KEYZ", "AGENT__MODEL", "SERVERR__PORT", "LOG_FILTER"];
     let unknown = variables.map(|name| load(&[(&format!("GOCLAW_{name}"), "canary")]));
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
     assert_snapshot!(texts(unknown.into_iter().chain([file])), @r#"
-    unknown setting server.prot; expected one of allowed_hosts, allowed_origins, drain, host, port, public_url, tls_certificate_file, tls_key_file, token, token_file, trusted_proxies
-    unknown setting nonsense; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
-    unknown setting encryption.keyz; expected one of key, key_file, keys
-    unknown setting agent.model; expected one of key, provider
-    unknown setting serverr; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
+    unknown setting server.prot (GOCLAW_SERVER__PROT); expected one of allowed_hosts, allowed_origins, drain, host, port, public_url, tls_certificate_file, tls_key_file, token, token_file, trusted_proxies
+    unknown setting nonsense (GOCLAW_NONSENSE); expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
+    unknown setting encryption.keyz (GOCLAW_ENCRYPTION__KEYZ); expected one of key, key_file, keys
+    unknown setting agent.model (GOCLAW_AGENT__MODEL); expected one of key, provider
+    unknown setting serverr (GOCLAW_SERVERR__PORT); expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
+    unknown setting log_filter (GOCLAW_LOG_FILTER; two underscores separate a section from its setting); expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
     unknown setting providers.work.secret; expected one of api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, program_paths, proxy, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
     "#);
 }
@@ -336,7 +337,7 @@ fn keys(section: &str) -> Vec<String> {
     let probe = format!("{prefix}x");
     let variable = format!("GOCLAW_{}", probe.to_uppercase().replace('.', "__"));
     match load(&[(&variable, "value")]) {
-        Err(SettingsError::UnknownKey { key, known }) if key == probe => {
+        Err(SettingsError::UnknownKey { key, known, .. }) if key == probe => {
             known.split(", ").flat_map(|name| keys(&format!("{prefix}{name}"))).collect()
         }
         // A map of tables.

@@ -8,8 +8,9 @@ use config::ConfigError;
 pub enum SettingsError {
     #[error("cannot read the configuration file {}", path.display())]
     Unreadable { path: PathBuf, source: ConfigError },
-    #[error("unknown setting {key}; expected one of {known}")]
-    UnknownKey { key: String, known: String },
+    /// `variable` is the environment variable in parentheses, or empty if the file has the key.
+    #[error("unknown setting {key}{variable}; expected one of {known}")]
+    UnknownKey { key: String, variable: String, known: String },
     #[error("invalid setting {key} {rejected}")]
     InvalidValue { key: String, rejected: String },
     #[error("{one} and {other} are both set; set only one of them")]
@@ -42,6 +43,14 @@ impl SettingsError {
         Self::Missing { key: key.into(), why }
     }
 
+    /// Adds the name of the environment variable that sets an unknown key.
+    pub(super) fn with_variable(self, variable: &str) -> Self {
+        let Self::UnknownKey { key, known, .. } = self else { return self };
+        let is_section_and_name = !key.contains('.') && key.contains('_');
+        let hint = if is_section_and_name { "; two underscores separate a section from its setting" } else { "" };
+        Self::UnknownKey { key, variable: format!(" ({variable}{hint})"), known }
+    }
+
     /// Converts the deserializer's error about the setting `key`.
     pub(super) fn from_deserializer(key: String, mut error: ConfigError) -> Self {
         while let ConfigError::At { error: cause, .. } = error {
@@ -57,7 +66,7 @@ impl SettingsError {
             {
                 let mut known: Vec<&str> = fields.split('`').skip(1).step_by(2).collect();
                 known.sort_unstable();
-                return Self::UnknownKey { key, known: known.join(", ") };
+                return Self::UnknownKey { key, variable: String::new(), known: known.join(", ") };
             }
         }
         // config reports a type error for a table or list instead of a single value. For a single value instead of a

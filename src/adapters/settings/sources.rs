@@ -105,7 +105,19 @@ pub(super) fn read<T: DeserializeOwned>(file: Option<&Path>, environment: &Envir
     }
     let variables = config::Environment::default().prefix("GOCLAW").prefix_separator("_").separator("__");
     let merged = layers.add_source(variables.source(Some(environment.settings()?))).build();
-    deserialize_config(merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?)
+    let merged = merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?;
+    deserialize_config(merged).map_err(|error| name_variable(error, &configured(file, environment).unwrap_or_default()))
+}
+
+/// Adds the variable to an error about an unknown key, if one of the `settings` is a variable with this key.
+fn name_variable(error: SettingsError, settings: &[ConfiguredSetting]) -> SettingsError {
+    let SettingsError::UnknownKey { key, .. } = &error else { return error };
+    let is_below =
+        |setting: &&ConfiguredSetting| setting.key() == *key || setting.key().starts_with(&format!("{key}."));
+    match settings.iter().find(is_below).and_then(|setting| setting.variable.clone()) {
+        Some(variable) => error.with_variable(&variable),
+        None => error,
+    }
 }
 
 fn read_file(path: &Path) -> Result<Config, SettingsError> {
@@ -151,7 +163,7 @@ impl ConfiguredSetting {
         };
         let mut alone = Config::default();
         alone.cache = self.path.iter().rev().fold(self.value.clone(), within);
-        deserialize_config(alone)
+        deserialize_config(alone).map_err(|error| name_variable(error, std::slice::from_ref(self)))
     }
 }
 
