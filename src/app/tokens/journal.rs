@@ -20,8 +20,8 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 const MAX_CONCURRENT: usize = 8;
 
 impl Tokens {
-    /// Counts the unsaved records of the journal; None if it cannot be read.
-    pub(in crate::app) async fn journal_entries(&self) -> Option<usize> {
+    /// Counts the unsaved refreshes and logins in the journal; None if it cannot be read.
+    pub(in crate::app) async fn count_unsaved(&self) -> Option<usize> {
         // The committed records of versions that the database has are not read: there is one for each account.
         let records = self.journal.list_without(self.registry.versions()).await.ok()?;
         let unsaved = records.iter().filter(|record| record.state == RecordState::Unsaved).count();
