@@ -11,7 +11,8 @@
 //!                         Refreshing --no readable response, or lease over--> InDoubt --retry due--> Refreshing
 //!                         Refreshing --definite rejection--> NeedsReauth
 //! ```
-//! New tokens for the current login and generation are stored in *any* of these states: no other token is valid.
+//! In *any* of these states, new tokens of the same account are stored, and a definite rejection is recorded, if the row
+//! still has the version that was presented.
 
 mod breaker;
 mod event;
