@@ -11,8 +11,7 @@
 //!                         Refreshing --no readable response, or lease over--> InDoubt --retry due--> Refreshing
 //!                         Refreshing --definite rejection--> NeedsReauth
 //! ```
-//! In *any* of these states, new tokens of the same account are stored, and a definite rejection is recorded, if the row
-//! still has the version that was presented.
+//! A row that still has the presented version accepts new tokens of its account, or a rejection, in *any* state.
 
 mod breaker;
 mod event;

@@ -33,7 +33,6 @@ pub(super) struct Batcher {
     storing: AsyncMutex<()>,
 }
 
-/// The responses that wait for the next batches, with their callers.
 #[derive(Debug, Default)]
 struct Waiting {
     responses: Vec<RememberedResponse>,
