@@ -162,7 +162,7 @@ impl Models {
             }
             return Err(AppError::UnknownModel(requested.as_str().to_owned()));
         }
-        // Check this before the split, so that only callers with access to the account make the gateway list its models.
+        // Check this before the split, so that only callers with access to the account cause a request for its models.
         if !rights.permits(Permission::Models, &definition.name) {
             return Err(insufficient_scope(&definition.name, &found.model));
         }
