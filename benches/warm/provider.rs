@@ -79,8 +79,8 @@ async fn respond(request: Request<Incoming>, large: Bytes) -> Result<Response<Bo
     } else {
         Full::new(Bytes::from(vec![b' '; 1_000])).boxed()
     };
-    // The burst of events is declared as JSON too: the gateway forwards an event stream in the same way, unless it is
-    // silent.
+    // Declare the burst of events as JSON too. The gateway forwards an event stream in the same way, and only adds
+    // comments after 15 s without data.
     Ok(Response::builder().header("content-type", "application/json").body(body).unwrap_or_default())
 }
 

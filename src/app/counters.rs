@@ -55,7 +55,7 @@ pub fn describe() {
     describe_histogram!(LEASE_WAIT, Unit::Seconds, "From asking for the lease of a refresh to its token being sent.");
     describe_counter!(COMMIT_RETRIES, "Failed attempts to store new tokens. The tokens are in the journal meanwhile.");
     describe_gauge!(JOURNAL, "Unsaved records in the token journal: tokens that the database may not have yet.");
-    describe_gauge!(CIRCUIT_OPEN, "1 while refreshes pause because the token endpoint does not respond.");
+    describe_gauge!(CIRCUIT_OPEN, "1 while refreshes pause because the token endpoint does not respond or fails.");
     describe_gauge!(STATE, "Accounts by provider type and state.");
     describe_gauge!(EXPIRES, Unit::Seconds, "When an account's access token expires, in Unix seconds.");
     describe_gauge!(PLAN, "The used part of an account's plan window, as the provider reported it; 1 is all of it.");
@@ -175,6 +175,6 @@ pub(super) fn set_account(account: AccountGauges) {
     }
 }
 
-pub(super) fn set_journal_entries(count: usize) {
+pub(super) fn set_unsaved(count: usize) {
     gauge!(JOURNAL).set(count as f64);
 }

@@ -26,8 +26,8 @@ impl App {
         for (index, name) in names.into_iter().enumerate() {
             let Some(account) = registry.get(&name) else { continue };
             let feedback = self.tokens.feedback(&name, &account.refresh.version.login_id);
-            let stored = AccountState::of(account.enabled, &account.refresh.clone().at(now), now);
-            let state = state_of(&account.definition, Some(stored), &feedback);
+            let registered = AccountState::of(account.enabled, &account.refresh.clone().at(now), now);
+            let state = state_of(&account.definition, Some(registered), &feedback);
             *states.entry((account.definition.provider_type.as_str(), state.as_str())).or_default() += 1;
             if index < counters::MAX_ACCOUNTS {
                 counters::set_account(counters::AccountGauges {
@@ -39,8 +39,8 @@ impl App {
             }
         }
         counters::set_states(states);
-        if let Some(count) = self.tokens.journal_entries().await {
-            counters::set_journal_entries(count);
+        if let Some(count) = self.tokens.count_unsaved().await {
+            counters::set_unsaved(count);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{AppError, BackupCheck, BackupCoverage, ProviderCatalog, Vault, VaultError, random_bytes};
+use super::{AppError, JournalCheck, JournalCoverage, ProviderCatalog, Vault, VaultError, random_bytes};
 use crate::{
     domain::{
         audit::{AuditAction, AuditEvent},
@@ -112,7 +112,7 @@ impl Moving {
     /// # Errors
     /// [`MoveError`] if an account in `names` cannot be moved.
     pub async fn open(&self, names: Option<&[AccountName]>) -> Result<(OpenedAccounts, Vec<MoveError>), MoveError> {
-        let journal = BackupCheck::of(self.journal.as_ref()).await?;
+        let check = JournalCheck::of(self.journal.as_ref()).await?;
         let stored = self.store.list().await?;
         let (mut opened, mut errors) = (OpenedAccounts::default(), Vec::new());
         if let Some(names) = names {
@@ -122,13 +122,13 @@ impl Moving {
                 }
                 let found = stored.readable.iter().find(|account| account.name == *name);
                 let account = found.ok_or_else(|| MoveError::NotConnected(name.clone()))?;
-                self.add(&mut opened, account, &journal)?;
+                self.add(&mut opened, account, &check)?;
             }
             return Ok((opened, errors));
         }
         errors.extend(stored.unreadable.into_iter().map(|account| MoveError::Unreadable(account.name)));
         for account in &stored.readable {
-            errors.extend(self.add(&mut opened, account, &journal).err());
+            errors.extend(self.add(&mut opened, account, &check).err());
         }
         Ok((opened, errors))
     }
@@ -137,7 +137,7 @@ impl Moving {
         &self,
         opened: &mut OpenedAccounts,
         account: &SealedCredential,
-        journal: &BackupCheck,
+        check: &JournalCheck,
     ) -> Result<(), MoveError> {
         let (name, refresh) = (account.name.clone(), account.refresh.clone().at(self.clock.now()));
         if let TokenState::Refreshing(_) = refresh.state {
@@ -146,13 +146,13 @@ impl Moving {
         if !refresh.is_at_rest() {
             return Err(MoveError::NotAtRest(name, refresh.cause.map_or("unknown", |cause| cause.in_words())));
         }
-        match journal.coverage(account) {
-            BackupCoverage::NewerTokens => return Err(MoveError::Outdated(name)),
-            BackupCoverage::InDoubt => {
+        match check.coverage(account) {
+            JournalCoverage::NewerTokens => return Err(MoveError::Outdated(name)),
+            JournalCoverage::InDoubt => {
                 return Err(MoveError::NotAtRest(name, "the database is older than the token journal"));
             }
-            BackupCoverage::Ended => return Err(MoveError::Ended(name)),
-            BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Unknown => {}
+            JournalCoverage::Ended => return Err(MoveError::Ended(name)),
+            JournalCoverage::Reusable | JournalCoverage::Newest | JournalCoverage::Unknown => {}
         }
         opened.accounts.push(PlaintextAccount {
             name: name.clone(),
@@ -241,6 +241,7 @@ impl Moving {
             SaveOutcome::Saved(saved) => saved,
             SaveOutcome::TypeConflict(other) => return Err(MoveError::OtherType(name, other.as_str())),
             SaveOutcome::OtherLogin => return Err(MoveError::Connected(name)),
+            // Neither occurs: the login id is new, and there is no revocation order.
             SaveOutcome::LoginEnded(_) | SaveOutcome::Changed => return Err(MoveError::Contended),
         };
         let record = JournalRecord { name: name.clone(), rotation: saved.rotation(), state: RecordState::Committed };

@@ -1,5 +1,5 @@
 //! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, for a problem,
-//! what to do. An invalid configuration prevents all other checks, and a failing database the check of its key.
+//! what to do. If the configuration is invalid, nothing else is checked. If the database fails, its key is not checked.
 
 use std::{
     collections::BTreeMap,

@@ -28,7 +28,7 @@ use crate::{
         store::{CopyError, RestoreRequest, Restored, TableRows, Tables},
         system::{SystemClock, SystemRandom},
     },
-    app::{BackupCheck, BackupCoverage, Vault},
+    app::{JournalCheck, JournalCoverage, Vault},
     domain::{credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed_secret::SealedSecret, time::Timestamp},
     ports::{Clock, TokenJournal},
 };
@@ -49,14 +49,14 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     let notes = place_secrets(archive.header(), settings)?;
     check_keys(archive.header(), settings)?;
     let Storage { stores, journal, cipher } = Storage::open(settings, Arc::new(SystemRandom)).await?;
-    let read = BackupCheck::of(journal.as_ref()).await;
-    let journal = read.map_err(|source| StartError::Journal { place: journal.place(), source })?;
+    let check = JournalCheck::of(journal.as_ref()).await;
+    let check = check.map_err(|source| StartError::Journal { place: journal.place(), source })?;
     let author = Vault::new(cipher).author(SystemClock.now());
     let made_at = Timestamp::from_unix_millis(archive.header().created_at);
     let made_at = TimeFormatter::local(SystemClock.now()).time(made_at.unix_seconds());
     let reported = AtomicUsize::new(0);
     let order = RestoreRequest {
-        needs_doubt: &|account| journal.coverage(account) == BackupCoverage::Unknown,
+        needs_doubt: &|account| check.coverage(account) == JournalCoverage::Unknown,
         author: &author,
         archive: format!("backup of {made_at}"),
         progress: &|rows| {
@@ -68,7 +68,7 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     };
     let mut batches = Batches { archive: &mut archive, held_back: None };
     let restored = stores.tables.restore(&mut || batches.next(Tables::Main), &order).await?;
-    let mut text = accounts_in_words(&stores.name, &restored, &journal);
+    let mut text = accounts_in_words(&stores.name, &restored, &check);
     text += &tokens_in_words(&restored, options.replace, &made_at);
     text += &notes.concat();
     print(&text)?;
@@ -190,24 +190,24 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
 }
 
 /// Describes what happens to the accounts.
-fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck) -> String {
+fn accounts_in_words(database: &str, restored: &Restored, check: &JournalCheck) -> String {
     let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
-    let names_with = |wanted: BackupCoverage| {
-        let matching = restored.accounts.iter().filter(|account| journal.coverage(account) == wanted);
+    let names_with = |wanted: JournalCoverage| {
+        let matching = restored.accounts.iter().filter(|account| check.coverage(account) == wanted);
         matching.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
     };
     let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
     for (names, what) in [
         (
-            names_with(BackupCoverage::NewerTokens),
+            names_with(JournalCoverage::NewerTokens),
             "newest tokens are in this machine's journal; the next start writes them back",
         ),
-        (names_with(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
-        (names_with(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
-        (names_with(BackupCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
-        (names_with(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
+        (names_with(JournalCoverage::Newest), "as they were: the journal knows no newer tokens"),
+        (names_with(JournalCoverage::Reusable), "as they were: nothing in them can be spent"),
+        (names_with(JournalCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
+        (names_with(JournalCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
         (
-            names_with(BackupCoverage::Unknown),
+            names_with(JournalCoverage::Unknown),
             "in doubt (restored): their refresh tokens may be spent. They work until their access tokens expire. Sign in \
              again, or risk the old token: goclaw auth refresh NAME",
         ),

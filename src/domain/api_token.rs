@@ -164,8 +164,8 @@ impl ApiToken {
         self.last_used_at.is_none_or(|at| at.plus(LAST_USED_INTERVAL) <= now)
     }
 
-    /// Returns the id of the token's holder. A program's old token has the holder of its new one.
-    pub fn holder(&self) -> &ApiTokenId {
+    /// Returns the id that identifies the program or session. A program's old token has the id of its new one.
+    pub fn holder_id(&self) -> &ApiTokenId {
         match self.grant {
             Grant::Program(_) => self.parent.as_ref().unwrap_or(&self.id),
             Grant::Page | Grant::Link => &self.id,
@@ -174,7 +174,7 @@ impl ApiToken {
 
     /// Whether this is the old token of a program, replaced by [`Self::rotated`].
     pub fn is_replaced(&self) -> bool {
-        self.holder() != &self.id
+        self.holder_id() != &self.id
     }
 
     /// Gives a program's token a new secret. Returns the token with its new digest, the old token with the id `old_id`,
@@ -192,8 +192,8 @@ impl ApiToken {
         (new, old, secret)
     }
 
-    /// Returns the rights of the token's creator or program. A link has the owner's rights, but the authenticator
-    /// accepts it on one path only.
+    /// Returns the rights that the token gives. A link has the owner's rights, but the authenticator accepts it on one
+    /// path only.
     pub fn rights(&self) -> Rights {
         match &self.grant {
             Grant::Program(scopes) => Rights::Program(Arc::clone(scopes)),
@@ -240,6 +240,6 @@ fn new_secret(entropy: &[u8; ENTROPY]) -> ApiTokenSecret {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedApiToken {
     pub token: ApiToken,
-    /// None if the row was written before marks existed. Such a token grants nothing.
-    pub mac: Option<SealedSecret>,
+    /// The column `mac`. None if the row was written before marks existed. Such a token grants nothing.
+    pub mark: Option<SealedSecret>,
 }

@@ -7,7 +7,7 @@ use super::{ids::AccountName, provider::openai_codex};
 /// The maximum length of a model name, in bytes.
 pub const MAX_MODEL_NAME: usize = 256;
 
-/// The `model` that a caller sends: `<provider>/<model>`, the key of an agent, or a model of the default provider.
+/// The `model` that a caller sends: `<account>/<model>`, the key of an agent, or a model of the default provider.
 /// [`ModelNames::resolve`] distinguishes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName(String);
@@ -36,13 +36,13 @@ pub struct ModelRef {
     pub model: String,
 }
 
-/// The text is not `<provider>/<model>`.
+/// The text is not `<account>/<model>`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5")]
 pub struct InvalidModelRef;
 
 impl ModelRef {
-    /// Parses `<provider>/<model>`. The model's own name may contain slashes.
+    /// Parses `<account>/<model>`. The model's own name may contain slashes.
     pub fn parse(text: &str) -> Result<Self, InvalidModelRef> {
         let split = Self::split(text).filter(|split| !split.model.is_empty() && text.len() <= MAX_MODEL_NAME);
         split.ok_or(InvalidModelRef)
@@ -61,12 +61,12 @@ impl ModelRef {
 const REQUESTED_BY_CLIENTS: [&str; 6] =
     ["gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-5-mini", "gpt-5-nano"];
 
-/// The configured model names besides `<provider>/<model>`.
+/// The configured model names besides `<account>/<model>`.
 #[derive(Debug, Clone)]
 pub struct ModelNames {
     /// The model of each agent, by the agent's key.
     pub agents: BTreeMap<String, ModelRef>,
-    /// The provider of models without a provider prefix.
+    /// The account of models without an account prefix.
     pub default_provider: AccountName,
     /// The model that replaces those that clients request on their own.
     pub fallback: Option<ModelName>,
@@ -89,14 +89,14 @@ impl ModelNames {
         self.fallback.as_ref().filter(|_| is_requested_by_client)
     }
 
-    /// Resolves `name` to the model of an agent; else to a model of the provider before its first slash, if there is
-    /// such a provider; else to a model of the default provider, whose names may contain slashes too.
-    pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&AccountName) -> bool) -> ModelRef {
+    /// Resolves `name` to the model of an agent; else to a model of the account before its first slash, if there is
+    /// such an account; else to a model of the default provider, whose names may contain slashes too.
+    pub fn resolve(&self, name: &ModelName, is_account: impl Fn(&AccountName) -> bool) -> ModelRef {
         let name = name.as_str();
         if let Some(model) = self.agents.get(name) {
             return model.clone();
         }
-        let named = ModelRef::split(name).filter(|named| is_provider(&named.provider));
+        let named = ModelRef::split(name).filter(|named| is_account(&named.provider));
         named.unwrap_or_else(|| ModelRef { provider: self.default_provider.clone(), model: name.to_owned() })
     }
 }

@@ -362,7 +362,7 @@ async fn the_only_account_of_a_server_opens_its_breaker_although_another_server_
         let _ = bearer(&gateway).await;
         gateway.clock.advance(Duration::from_secs(10));
     }
-    assert!(log.text().contains("the server does not respond; refreshes are paused"), "{}", log.text());
+    assert!(log.text().contains("the server does not respond or fails; refreshes are paused"), "{}", log.text());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use goclaw::{
-    app::{AppError, BackupCheck, BackupCoverage, MoveError, Moving, Ports, Vault},
+    app::{AppError, JournalCheck, JournalCoverage, MoveError, Moving, Ports, Vault},
     domain::{
         credential::AccountState,
         ids::Generation,
@@ -187,11 +187,11 @@ async fn a_backup_from_before_a_presentation_does_not_have_the_newest_tokens() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let account = gateway.account(OPENAI).await.expect("an account");
-    let coverage = async || BackupCheck::of(gateway.journal.as_ref()).await.expect("a journal").coverage(&account);
-    assert_eq!(coverage().await, BackupCoverage::Newest);
+    let coverage = async || JournalCheck::of(gateway.journal.as_ref()).await.expect("a journal").coverage(&account);
+    assert_eq!(coverage().await, JournalCoverage::Newest);
     let token = PresentedToken { name: name(OPENAI), version: account.refresh.version.clone(), attempt: 1 };
     gateway.journal.note_presented(&token).await.expect("a note");
-    assert_eq!(coverage().await, BackupCoverage::InDoubt);
+    assert_eq!(coverage().await, JournalCoverage::InDoubt);
 }
 
 fn moving(gateway: &TestGateway) -> Moving {

@@ -120,7 +120,7 @@ async fn multibyte_characters_are_split() {
 }
 
 #[tokio::test]
-async fn every_kind_of_item_can_be_scripted() {
+async fn refusals_tool_calls_searches_and_long_texts_can_be_scripted() {
     let fixture = Fixture::new().await;
     let tokens = fixture.sign_in().await;
     let refused = fixture.scripted_frames(&tokens, Script::Refusal).await;

@@ -36,7 +36,7 @@ impl AuthContext {
     pub(super) fn token_id(&self) -> &str {
         match &self.credential {
             Credential::GatewayToken => "",
-            Credential::ApiToken(known) => known.token.holder().as_str(),
+            Credential::ApiToken(known) => known.token.holder_id().as_str(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Credential {
             Self::GatewayToken => Principal::gateway_token(),
             Self::ApiToken(known) => match &known.token.grant {
                 Grant::Page | Grant::Link => Principal::gateway_token(),
-                Grant::Program(_) => Principal::named(format!("token:{}", known.token.holder().as_str())),
+                Grant::Program(_) => Principal::named(format!("token:{}", known.token.holder_id().as_str())),
             },
         }
     }
@@ -121,7 +121,7 @@ impl AuthContext {
         let name = match &self.credential {
             Credential::GatewayToken => "gateway token".to_owned(),
             Credential::ApiToken(known) => {
-                let (id, name) = (known.token.holder().as_str(), known.token.name.as_str());
+                let (id, name) = (known.token.holder_id().as_str(), known.token.name.as_str());
                 match &known.token.grant {
                     Grant::Page => format!("page session {id}"),
                     Grant::Link => format!("link {id}"),

@@ -30,7 +30,7 @@ pub(super) fn document(generated: &str) -> String {
     for probe in paths::PROBES {
         let probe = format!("/paths/{}/get", probe.replace('/', "~1"));
         set(&mut document, &probe, "security", json!([]));
-        // The server may send 431, without a body. The generator progenitor rejects it beside an error with a body.
+        // The server may send a 431 without a body. The generator progenitor rejects that beside a 503 with a body.
         if document.pointer(&format!("{probe}/responses/503")).is_none() {
             let too_large = json!({"description": "The request's headers are too large."});
             set(&mut document, &format!("{probe}/responses"), "431", too_large);

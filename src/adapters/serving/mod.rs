@@ -8,7 +8,7 @@ mod activity;
 mod caller_stream;
 mod certificate;
 mod connections;
-mod heads;
+mod head_filter;
 mod listener;
 mod static_text;
 mod watched_body;
@@ -51,7 +51,7 @@ use activity::Activity;
 use caller_stream::CallerStream;
 pub use certificate::{InvalidCertificate, ServerCertificate};
 use connections::Connections;
-use heads::Heads;
+use head_filter::HeadFilter;
 pub use listener::Listener;
 use listener::accept_any;
 pub use static_text::StaticText;
@@ -194,14 +194,14 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
         let Ok(Ok(stream)) = timeout(limits.header_timeout, CallerStream::open(stream, tls)).await else { return };
-        let heads = Arc::<Heads>::default();
-        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&heads));
+        let head_filter = Arc::<HeadFilter>::default();
+        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&head_filter));
         let keep_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
         let keep_alive = keep_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
         let service = service_fn(move |request: Request<Incoming>| {
             let (endpoint, activity, keep_alive) = (Arc::clone(&endpoint), Arc::clone(&activity), keep_alive.clone());
             let scheme = scheme.clone();
-            let is_last = heads.end_head(request.body().size_hint().exact());
+            let is_last = head_filter.end_head(request.body().size_hint().exact());
             async move {
                 let response = if has_unambiguous_framing(request.headers()) {
                     let parts = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);

@@ -16,7 +16,7 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{Limits, activity::Activity, caller_stream::CallerStream, heads::Heads, timer};
+use super::{Limits, activity::Activity, caller_stream::CallerStream, head_filter::HeadFilter, timer};
 
 pub(super) struct WatchedStream {
     stream: CallerStream,
@@ -28,20 +28,25 @@ pub(super) struct WatchedStream {
     stall_timer: Option<Pin<Box<Sleep>>>,
     /// Runs until the first byte arrives, and while a head is incomplete.
     head_timer: Option<Pin<Box<Sleep>>>,
-    heads: Arc<Heads>,
+    head_filter: Arc<HeadFilter>,
     /// Bytes read beyond the end of a head or body, to be passed later. At most one read buffer of hyper.
     held: BytesMut,
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: CallerStream, activity: Arc<Activity>, limits: Limits, heads: Arc<Heads>) -> Self {
+    pub(super) fn new(
+        stream: CallerStream,
+        activity: Arc<Activity>,
+        limits: Limits,
+        head_filter: Arc<HeadFilter>,
+    ) -> Self {
         let held = BytesMut::new();
-        Self { stream, activity, limits, is_new: true, stall_timer: None, head_timer: None, heads, held }
+        Self { stream, activity, limits, is_new: true, stall_timer: None, head_timer: None, head_filter, held }
     }
 
     /// Fails if the first byte of the connection, or the rest of a head, is late. hyper closes idle connections.
     fn wait_for_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_new && !self.heads.has_begun() {
+        if !self.is_new && !self.head_filter.has_begun() {
             self.head_timer = None;
             return Poll::Pending;
         }
@@ -89,7 +94,7 @@ impl AsyncRead for WatchedStream {
             buffer.put_slice(&self.held.split_to(length));
         }
         let (_, read) = buffer.filled_mut().split_at_mut(before);
-        let passed = self.heads.pass(read);
+        let passed = self.head_filter.pass(read);
         let (_, beyond) = read.split_at(passed);
         if !beyond.is_empty() {
             let later = mem::replace(&mut self.held, BytesMut::from(beyond));

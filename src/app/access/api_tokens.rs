@@ -97,7 +97,7 @@ impl Access {
         let (old, tokens): (Vec<_>, Vec<_>) = of_programs.partition(ApiToken::is_replaced);
         let now = self.now();
         let old_of =
-            |token: &ApiToken| old.iter().find(|old| *old.holder() == token.id && old.is_unexpired(now)).cloned();
+            |token: &ApiToken| old.iter().find(|old| *old.holder_id() == token.id && old.is_unexpired(now)).cloned();
         Ok(tokens.into_iter().map(|token| ProgramToken { old: old_of(&token), token }).collect())
     }
 

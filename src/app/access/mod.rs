@@ -126,8 +126,8 @@ impl Access {
 
     /// Adds the mark that authenticates the token's row.
     fn add_mark(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
-        let mac = Some(self.vault.mark(token, token.grant.is_page_token().then_some(&self.gateway_token))?);
-        Ok(SealedApiToken { token: token.clone(), mac })
+        let mark = Some(self.vault.mark(token, token.grant.is_page_token().then_some(&self.gateway_token))?);
+        Ok(SealedApiToken { token: token.clone(), mark })
     }
 
     fn author(&self) -> Author {

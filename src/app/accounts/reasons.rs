@@ -13,7 +13,7 @@ use crate::{
 };
 
 const BREAKER_OPEN_TEXT: &str =
-    "The provider's server for refreshes does not respond. Refreshes are paused until it does.";
+    "The provider's server for refreshes does not respond or fails. Refreshes are paused until it works.";
 
 impl Accounts {
     /// Describes all problems of an account; None if there are none. `is_access_dead` is set if the provider named the

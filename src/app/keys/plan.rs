@@ -63,9 +63,9 @@ impl Keys {
             plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
         }
         for stored in self.api_tokens.list().await? {
-            if let Some(mac) = stored.mac.as_ref().filter(|mac| has_other_key(mac)) {
-                let new = self.vault.reseal(&SealContext::ApiToken(&stored.token), mac);
-                plan.add(SealedColumn::ApiToken, stored.token.id.as_str(), Some(mac), new);
+            if let Some(mark) = stored.mark.as_ref().filter(|mark| has_other_key(mark)) {
+                let new = self.vault.reseal(&SealContext::ApiToken(&stored.token), mark);
+                plan.add(SealedColumn::ApiToken, stored.token.id.as_str(), Some(mark), new);
             }
         }
         Ok(plan)

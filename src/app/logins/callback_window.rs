@@ -1,8 +1,8 @@
 //! The callback window: the time during which the callback port is open.
 //!
 //! One listener serves all pending logins, because the `state` of a callback identifies its login. The window opens
-//! with the first pending login and closes when none is left. If the last login was cancelled or expired, it closes at
-//! once. After a callback, it closes 1 s after the browser has fetched the outcome page, or after 10 s without that.
+//! with the first pending login and closes at once when none is left. After a callback, it stays open until 1 s after
+//! the browser has fetched the outcome page, or for 10 s without that.
 
 use std::{future, sync::Arc, time::Duration};
 
@@ -37,7 +37,7 @@ pub(super) struct CallbackWindow {
     address: CallbackAddress,
     /// Whether the listener runs. The lock is held while it opens or closes, so a login that starts meanwhile waits.
     is_open: Mutex<bool>,
-    /// Notified when a login starts, or ends without a callback.
+    /// Notified when the pending logins may have changed.
     changed: Notify,
 }
 

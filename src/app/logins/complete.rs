@@ -1,4 +1,4 @@
-//! Completes a login: validates its callback, exchanges the code exactly once, and saves the tokens.
+//! Completes a login: validates its callback, exchanges the code at most once, and saves the tokens.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Logins {
     /// Accepts a callback and finishes its login, even if the caller disconnects.
     ///
     /// # Errors
-    /// - [`AppError::CallbackRejected`]: the login is still pending.
+    /// - [`AppError::CallbackRejected`]: the `state` matches no login, or the login is still pending.
     /// - [`AppError::LoginFailed`]: this call ended the login without tokens.
     /// - [`AppError::ConfirmationNeeded`]: the login is unconfirmed, and its tokens wait for the owner's answer.
     /// - [`AppError::TokensUnsaved`]: the database failed, and the tokens are saved later.

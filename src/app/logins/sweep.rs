@@ -14,13 +14,14 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// When an exchange is considered interrupted by a crash. A code exchange times out after 20 s.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
+/// The same while tokens of logins are unsaved. Such a login is still exchanging and must not end.
+const STUCK_AFTER_IF_UNSAVED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
         self.decline_overdue().await?;
-        // A login whose tokens are not saved yet is still exchanging. Do not end it.
         let has_unsaved = self.unsaved.load(Ordering::Relaxed) > 0;
-        let stuck_after = if has_unsaved { KEPT_FOR } else { STUCK_AFTER };
+        let stuck_after = if has_unsaved { STUCK_AFTER_IF_UNSAVED } else { STUCK_AFTER };
         let ended = self.store.sweep(stuck_after, KEPT_FOR, &self.author()).await?;
         if ended > 0 {
             tracing::info!(logins = ended, "overdue logins ended");

@@ -100,8 +100,8 @@ impl Models {
         Ok((body, name, target))
     }
 
-    /// Resolves the name of a model. Some clients send certain names on their own, for example for titles. If the
-    /// account does not list such a model, the configured fallback is used.
+    /// Resolves the name of a model. Some clients send certain names on their own, for example for titles. Such a
+    /// name gets the configured fallback, unless it resolves to a model that the account is known to list.
     pub(super) async fn target(&self, requested: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let target = self.target_named(requested, rights).await;
         let Some(fallback) = self.names.fallback_for(requested) else { return target };
@@ -115,9 +115,9 @@ impl Models {
         self.target_named(fallback, rights).await
     }
 
-    /// Splits a model's name into the account's model and its suffixes, such as the reasoning effort. A suffix is part
-    /// of the name if the account lists a model with this whole name, or no model with a shorter one. If the list is
-    /// unknown, all suffixes are split off.
+    /// Splits a model's name into the account's model and its suffixes, such as the reasoning effort. Of the possible
+    /// models, takes the longest that the account lists, or the whole name if it lists none of them. If the list is
+    /// unknown, splits off all suffixes.
     async fn split_model_name(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {
@@ -142,7 +142,7 @@ impl Models {
     /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`],
     /// [`AppError::AccountUnreadable`], [`AppError::InsufficientScope`], [`AppError::Store`].
     async fn target_named(&self, requested: &ModelName, rights: &Rights) -> Result<Target, AppError> {
-        let unknown = match self.names.account_in(requested) {
+        let prefix_error = match self.names.account_in(requested) {
             None => None,
             Some(name) => match self.definition(&name).await {
                 Ok(_) => None,
@@ -151,18 +151,18 @@ impl Models {
                 Err(error) => return Err(error),
             },
         };
-        let found = self.names.resolve(requested, |_| unknown.is_none());
+        let found = self.names.resolve(requested, |_| prefix_error.is_none());
         let definition = self.definition(&found.provider).await?;
         let api = definition.model_api().ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
         // ChatGPT's models have no slash in their names, so the part before the slash is an unknown account. Do not
         // send the prompt to another account.
         if api.dialect == Dialect::Codex && found.model.contains('/') {
-            if let Some(error @ AppError::Store(_)) = unknown {
+            if let Some(error @ AppError::Store(_)) = prefix_error {
                 return Err(error);
             }
             return Err(AppError::UnknownModel(requested.as_str().to_owned()));
         }
-        // Check this first, so that only callers with access to the account make the gateway request its models.
+        // Check this before the split, so that only callers with access to the account cause a request for its models.
         if !rights.permits(Permission::Models, &definition.name) {
             return Err(insufficient_scope(&definition.name, &found.model));
         }

@@ -32,9 +32,10 @@ impl Models {
         let translate = move || ImageRequest::of_checked(&body)?.into_backend(&model);
         let (body, ignored, mut reader) = self.tasks.compute(size, translate).await?;
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let is_cancelled = false;
         let response = self.collect(prompted, |event| {
             let whole = reader.on_event(event)?;
-            Ok(whole.map(|whole| (whole.to_string(), false)))
+            Ok(whole.map(|whole| (whole.to_string(), is_cancelled)))
         });
         let (response, images) = response.await?;
         Ok(response.with_json(images).with_ignored(&ignored))
@@ -58,7 +59,7 @@ impl Models {
         match listed {
             Some(Some(model)) => Ok(model),
             Some(None) => Err(AppError::UnknownModel(name.as_str().to_owned())),
-            // The list is unknown. Use the named model; the request then fails with the actual reason.
+            // Use the named model. If that is an image model, the list is unknown, and the request fails.
             None if rights.permits_model(account, &target.model.name) => Ok(target.model.clone()),
             None => Err(insufficient_scope(account, &target.model.name)),
         }

@@ -1,5 +1,5 @@
 //! `GET /v1/models`: the models of the connected accounts, each under all of its names. If the list of an account
-//! cannot be read, its last known list is used, and `incomplete` names the account.
+//! cannot be read, its last known or configured models are listed, and `incomplete` names the account.
 
 use std::sync::Arc;
 
@@ -28,18 +28,18 @@ pub struct ModelListing {
     /// The `ETag` of the default provider's list. The Codex CLI compares it with the `x-models-etag` of each response,
     /// and reloads the catalogue if they differ.
     pub etag: Option<HeaderValue>,
-    /// The accounts whose list could not be read. Their last known models are listed.
+    /// The accounts whose list could not be read. Their last known or configured models are listed.
     pub incomplete: Vec<AccountName>,
 }
 
 /// A model that a caller may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModel {
-    /// `<provider>/<model>`, a model of the default provider, or the key of an agent.
+    /// `<account>/<model>`, a model of the default provider, or the key of an agent.
     pub id: String,
-    /// The provider's name, or the gateway's for an agent.
+    /// The account's name, or `goclaw` for an agent.
     pub owned_by: String,
-    /// When the model was created, in Unix seconds; 0 if the provider does not report it.
+    /// When the model was created, in Unix seconds; 0 for an agent, or if the provider does not report it.
     pub created: i64,
     /// The size of the context window in tokens, if the provider reports it.
     pub context_length: Option<u64>,

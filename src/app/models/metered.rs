@@ -54,7 +54,7 @@ impl Meter {
             }
             Self::Whole(whole) if whole.len() + piece.len() <= MAX_JSON => {
                 whole.extend_from_slice(piece);
-                // Only a document that ends with a brace can be complete. An incomplete one cannot be parsed.
+                // Only an object that ends with a brace can be complete. Parsing an incomplete one notes nothing.
                 if whole.trim_ascii_end().ends_with(b"}") {
                     request.note_usage(whole);
                 }

@@ -48,7 +48,7 @@ struct ModelList {
     login_id: LoginId,
     etag: Option<HeaderValue>,
     models: Arc<[ProviderModel]>,
-    /// When the provider sent the list.
+    /// When the provider sent or confirmed the list. For a configured list, when the request failed.
     listed_at: Timestamp,
     /// Whether the last request to the provider succeeded.
     is_current: bool,
@@ -132,7 +132,7 @@ impl Models {
             },
             Err(error) => {
                 tracing::warn!(provider.name = %name, error = %error,
-                    "the models of {name} could not be listed; its last known list is used");
+                    "the models of {name} could not be listed; its last known or configured list is used");
                 let configured = || ModelList {
                     login_id: login_id.clone(),
                     etag: None,

@@ -56,7 +56,7 @@ pub(super) enum BrokenEvents {
     TooLong(#[from] EventTooLong),
     #[error("the gateway stops; send the request again")]
     GatewayStops,
-    /// An event reported that the response failed.
+    /// An event reported that the response failed, or the stream ended early.
     #[error(transparent)]
     Failed(#[from] ResponseFailure),
 }
@@ -307,8 +307,8 @@ async fn yield_once() {
 }
 
 impl CallerStream {
-    /// Translates all frames that have arrived. A burst is sent as one piece, because each piece costs more than the
-    /// frames in it.
+    /// Waits for a frame, and translates all that have arrived, until [`MAX_PIECE`] is reached. A burst is sent as one
+    /// piece, because each piece costs more than the frames in it.
     async fn piece(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut frame = select! {

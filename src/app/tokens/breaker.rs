@@ -1,4 +1,4 @@
-//! Circuit breakers, one for each token endpoint. Refreshes pause while the server does not respond.
+//! Circuit breakers, one for each token endpoint. Refreshes pause while the server does not respond or fails.
 
 use std::{
     collections::HashMap,
@@ -72,7 +72,8 @@ impl Tokens {
         let is_only_account = refreshed_there.take(2).count() < 2;
         let record = |breaker: &mut Breaker| breaker.record_fault(&definition.name, is_only_account, pause, self.now());
         if self.breakers.with(method, record) {
-            tracing::error!(server = server(method), pause = ?pause, "the server does not respond; refreshes are paused");
+            tracing::error!(server = server(method), pause = ?pause,
+                "the server does not respond or fails; refreshes are paused");
         }
     }
 

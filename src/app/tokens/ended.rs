@@ -1,5 +1,5 @@
-//! Ends logins again that a restored database has brought back: removes such a login, or replaces it with its
-//! successor. So a restore undoes neither a logout nor a newer login.
+//! Ends again the logins that a restored database has brought back. An account that was logged out is removed. Any
+//! other gets the tokens of its newer login, or is put in doubt if the journal does not have them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,7 +33,7 @@ pub(super) struct JournalContents {
     ended: HashMap<LoginId, Option<LoginId>>,
 }
 
-/// The accounts for which the journal has a login that is not the one in the database and has not ended.
+/// The accounts for which the journal has a login that is not the registered one and has not ended.
 pub(in crate::app) struct OtherLogins {
     pub(in crate::app) names: HashSet<AccountName>,
     journal: JournalContents,
@@ -110,13 +110,13 @@ impl Tokens {
         }
     }
 
-    /// Removes or replaces every account whose login has ended according to the journal.
+    /// Ends again every login that has ended according to the journal.
     pub(super) async fn end_returned_logins(self: &Arc<Self>, contents: &JournalContents) -> Result<(), AppError> {
         let names = self.registry.versions().into_iter().filter(|(_, version)| contents.has_ended(&version.login_id));
         for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
             let account = match self.store.load(&name).await {
                 Ok(Some(account)) => account,
-                // An unreadable account cannot be compared. Its status shows the reason.
+                // Its row cannot be compared. Other unreadable accounts load, and only their secrets do not open.
                 Ok(None) | Err(StoreError::Unreadable(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -131,7 +131,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// Removes or replaces an account whose login has ended. Returns the account afterwards; None if it was removed.
+    /// Ends an account's login again if it has ended. Returns the account afterwards; None if it was removed.
     pub(super) async fn end_returned_login(
         self: &Arc<Self>,
         account: SealedCredential,
@@ -182,7 +182,7 @@ impl Tokens {
         Ok(Some(self.advance(definition, &returned).await?))
     }
 
-    /// Compares the journal with the database.
+    /// Compares the journal with the registered accounts.
     pub(in crate::app) async fn other_logins(&self) -> OtherLogins {
         let registered = self.registry.versions();
         let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();

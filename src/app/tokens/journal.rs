@@ -20,9 +20,9 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 const MAX_CONCURRENT: usize = 8;
 
 impl Tokens {
-    /// Counts the unsaved records of the journal; None if it cannot be read.
-    pub(in crate::app) async fn journal_entries(&self) -> Option<usize> {
-        // The committed records of versions that the database has are not read: there is one for each account.
+    /// Counts the unsaved refreshes and logins in the journal; None if it cannot be read.
+    pub(in crate::app) async fn count_unsaved(&self) -> Option<usize> {
+        // The committed records of registered versions are not read: there is one for each account.
         let records = self.journal.list_without(self.registry.versions()).await.ok()?;
         let unsaved = records.iter().filter(|record| record.state == RecordState::Unsaved).count();
         Some(unsaved + self.journal.logins().await.ok()?.len())
@@ -31,7 +31,7 @@ impl Tokens {
     /// Commits the records of the journal that the database lacks. If the journal cannot be read, the gateway logs this
     /// and starts without it.
     pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
-        // Do not open committed records of versions that the database has. Their file names suffice.
+        // Do not open committed records of registered versions. Their file names suffice.
         let registered = self.registry.versions();
         let records = match self.journal.list_without(registered.clone()).await {
             Ok(records) => records,

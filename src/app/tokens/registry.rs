@@ -1,8 +1,8 @@
 //! The provider registry: the connected accounts with their access tokens, in memory, for every request to a provider.
 //!
 //! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
-//! accounts. Registrations may arrive in any order. One that is older than the registered one, or that belongs to a
-//! logged-out login, is ignored.
+//! accounts. Registrations may arrive in any order. One that is older than the registered one, or that belongs to
+//! the login that was unregistered last, is ignored.
 
 use std::{
     collections::HashMap,
@@ -57,8 +57,8 @@ struct Entry {
     registration: Option<Arc<ProviderRegistration>>,
     /// Set, with no `registration`, if the account's row is unreadable.
     unreadable: Option<Arc<UnreadableAccount>>,
-    /// The login that was logged out last. It is not registered again.
-    logged_out: Option<LoginId>,
+    /// The login that was unregistered last. It is not registered again.
+    ended: Option<LoginId>,
 }
 
 /// Number of shards. With 100,000 accounts, each has about a hundred.
@@ -184,7 +184,7 @@ impl ProviderRegistry {
         let registration = Arc::new(registration);
         self.newest.fetch_max(registration.revision.0, Ordering::Relaxed);
         self.change(name, |entry| {
-            let is_outdated = entry.logged_out.as_ref() == Some(&registration.refresh.version.login_id)
+            let is_outdated = entry.ended.as_ref() == Some(&registration.refresh.version.login_id)
                 || entry.registration.as_ref().is_some_and(|known| known.revision > registration.revision);
             if !is_outdated {
                 (entry.registration, entry.unreadable) = (Some(Arc::clone(&registration)), None);
@@ -217,7 +217,7 @@ impl ProviderRegistry {
                 .registration
                 .take()
                 .filter(|known| known.refresh.version.login_id != *login_id && known.revision > last);
-            (entry.unreadable, entry.logged_out) = (None, Some(login_id.clone()));
+            (entry.unreadable, entry.ended) = (None, Some(login_id.clone()));
         });
     }
 

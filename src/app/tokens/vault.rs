@@ -92,8 +92,9 @@ impl Vault {
         Ok(AccessToken::new(opened.expose_secret()))
     }
 
-    /// Seals the response to a refresh for the next token version. A token that the response lacks stays valid and is
-    /// resealed. Borrows the response, so that after an error the caller still has the only copy of the tokens.
+    /// Seals the response to a refresh for the next token version. A token that the response lacks is resealed. If it
+    /// does not open, an access token is copied as it is, and a refresh token is dropped. Borrows the response, so that
+    /// after an error the caller still has the only copy of the tokens.
     pub fn seal_rotation(
         &self,
         presented: &SealedCredential,
@@ -108,7 +109,6 @@ impl Vault {
         let access_token = match (&response.access_token, self.open_access_token(presented)) {
             (Some(token), _) => seal_access(token)?,
             (None, Ok(kept)) => seal_access(&kept)?,
-            // It does not open, so it cannot be resealed.
             (None, Err(_)) => presented.access_token.clone(),
         };
         let refresh_token = match &response.refresh_token {
@@ -219,9 +219,9 @@ impl Vault {
 
     /// Checks the mark of an API token. Returns the token, and the digest of the gateway token if the mark seals one.
     pub fn open_api_token(&self, sealed: SealedApiToken) -> Result<(ApiToken, Option<TokenDigest>), VaultError> {
-        let SealedApiToken { token, mac } = sealed;
-        let opened = match &mac {
-            Some(mac) => self.cipher.open(&SealContext::ApiToken(&token), mac),
+        let SealedApiToken { token, mark } = sealed;
+        let opened = match &mark {
+            Some(mark) => self.cipher.open(&SealContext::ApiToken(&token), mark),
             None => Err(OpenError::Malformed),
         };
         let opened = opened.map_err(|source| VaultError::Open { what: "API token", source })?;
@@ -248,7 +248,7 @@ impl Vault {
         Some(opened.expose_secret().to_owned())
     }
 
-    /// Creates the key check of the first key.
+    /// Creates the key check of the first key, which seals.
     pub fn key_check(&self) -> Result<KeyCheck, VaultError> {
         let value = self.cipher.seal(&SealContext::KeyCheck, KEY_CHECK)?;
         Ok(KeyCheck { key_id: self.cipher.key_id(), value })
@@ -265,7 +265,7 @@ impl Vault {
         Ok(self.cipher.seal(context, opened.expose_secret())?)
     }
 
-    /// Reseals a value of the first format in the current format.
+    /// Reseals a value of the first format (`v1`) with the first key, in the current format.
     pub fn adopt(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SealedSecret, VaultError> {
         let opened = self.cipher.open_first_format(context, sealed);
         let opened = opened.map_err(|source| VaultError::Open { what: "sealed value", source })?;
@@ -280,8 +280,8 @@ impl Vault {
         rotation: &Rotation,
     ) -> Result<Option<Rotation>, VaultError> {
         let place = TokenPlace { name, provider_type, version: &rotation.version };
-        let first = self.cipher.key_id();
-        let is_current = |sealed: &SealedSecret| !sealed.is_first_format() && sealed.key_id().as_ref() == Some(&first);
+        let key_id = self.cipher.key_id();
+        let is_current = |sealed: &SealedSecret| !sealed.is_first_format() && sealed.key_id().as_ref() == Some(&key_id);
         if is_current(&rotation.access_token) && rotation.refresh_token.as_ref().is_none_or(is_current) {
             return Ok(None);
         }

@@ -1,5 +1,5 @@
-//! A circuit breaker for refreshes. It stops refreshes at a server that does not respond, because each further one
-//! would leave another login in doubt.
+//! A circuit breaker for refreshes. It stops refreshes at a server that does not respond or fails, because each
+//! further one would leave another login in doubt.
 //!
 //! Only faults of the server count: failed and lost connections, timeouts and 5xx responses. A definite refusal
 //! concerns one account, and shows that the server works.

@@ -11,7 +11,7 @@
 //!                         Refreshing --no readable response, or lease over--> InDoubt --retry due--> Refreshing
 //!                         Refreshing --definite rejection--> NeedsReauth
 //! ```
-//! New tokens for the current login and generation are stored in *any* of these states: no other token is valid.
+//! A row that still has the presented version accepts new tokens of its account, or a rejection, in *any* state.
 
 mod breaker;
 mod event;

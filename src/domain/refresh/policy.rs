@@ -79,7 +79,7 @@ impl RefreshPolicy {
         self.serve_margin.min(lifetime / 10)
     }
 
-    /// Returns the time before an access token's expiry in which the one retry out of doubt may risk the token.
+    /// Returns how long before its expiry the one retry out of doubt may risk an access token with this lifetime.
     pub(super) fn last_minutes_of(lifetime: Duration) -> Duration {
         FIVE_MINUTES.min(lifetime / 10)
     }

@@ -55,7 +55,7 @@ fn display_name(number: u8) -> DisplayName {
 /// Issues the token `number`, created `seconds` after the start of the test.
 fn issue(number: u8, new: NewToken, seconds: i64) -> SealedApiToken {
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([number; 16]), new, &[number; ENTROPY], at(seconds));
-    SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:mark-{number}"))) }
+    SealedApiToken { token, mark: Some(SealedSecret::from_stored(format!("v2:key:mark-{number}"))) }
 }
 
 async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[SealedApiToken]) {
@@ -88,7 +88,7 @@ async fn putting_a_duplicate_id_or_digest_fails_and_changes_nothing(fixture: imp
     let same_id = ApiToken { id: first.token.id.clone(), ..other.token.clone() };
     let same_digest = ApiToken { digest: first.token.digest.clone(), ..other.token };
     for token in [same_id, same_digest] {
-        assert!(store.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.is_err());
+        assert!(store.put(&SealedApiToken { token, mark: None }, &author(at(0))).await.is_err());
     }
     assert_eq!(store.list().await.unwrap(), [first]);
 }
@@ -97,8 +97,8 @@ async fn extending_a_token_changes_only_its_expiry_and_mark(fixture: impl Fixtur
     let store = fixture.api_tokens();
     let (extended, other) = (session(1, 0), session(2, 1));
     put(&store, &[extended.clone(), other.clone()]).await;
-    let mac = Some(SealedSecret::from_stored("v2:key:another-mark".to_owned()));
-    let extended = SealedApiToken { token: ApiToken { expires_at: Some(at(9_000)), ..extended.token }, mac };
+    let mark = Some(SealedSecret::from_stored("v2:key:another-mark".to_owned()));
+    let extended = SealedApiToken { token: ApiToken { expires_at: Some(at(9_000)), ..extended.token }, mark };
     assert!(store.extend(&extended).await.unwrap());
     assert!(!store.extend(&session(9, 0)).await.unwrap(), "an unknown token");
     assert_eq!(store.list().await.unwrap(), [extended, other]);
@@ -122,8 +122,8 @@ async fn of_concurrent_removals_of_a_token_one_succeeds(fixture: impl Fixture) {
 async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let expiring_at = |number, seconds: Option<i64>| {
-        let SealedApiToken { token, mac } = session(number, i64::from(number));
-        SealedApiToken { token: ApiToken { expires_at: seconds.map(at), ..token }, mac }
+        let SealedApiToken { token, mark } = session(number, i64::from(number));
+        SealedApiToken { token: ApiToken { expires_at: seconds.map(at), ..token }, mark }
     };
     let (past, now, future, endless) =
         (expiring_at(1, Some(9)), expiring_at(2, Some(10)), expiring_at(3, Some(11)), expiring_at(4, None));
@@ -133,9 +133,9 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
 }
 
 fn child_of(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
-    let SealedApiToken { token, mac } = link(number, i64::from(number));
+    let SealedApiToken { token, mark } = link(number, i64::from(number));
     let token = ApiToken { grant, parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
-    SealedApiToken { token, mac }
+    SealedApiToken { token, mark }
 }
 
 async fn removing_a_token_removes_its_descendants(fixture: impl Fixture) {
@@ -182,8 +182,8 @@ async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {
     let mut calls = JoinSet::new();
     for number in 1..=CALLS {
         let store = Arc::clone(&store);
-        let SealedApiToken { token, mac } = program(number, 0);
-        let token = SealedApiToken { token: ApiToken { name: display_name(0), ..token }, mac };
+        let SealedApiToken { token, mark } = program(number, 0);
+        let token = SealedApiToken { token: ApiToken { name: display_name(0), ..token }, mark };
         calls.spawn(async move { store.put(&token, &author(at(0))).await.expect("no store error") });
     }
     let results = calls.join_all().await;
@@ -191,10 +191,10 @@ async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {
     assert_eq!(results.iter().filter(|result| **result == TokenStored::NameTaken).count(), usize::from(CALLS) - 1);
     assert_eq!(store.list().await.unwrap().len(), 1);
     // Page sessions may share a name, also with a program.
-    let SealedApiToken { token, mac } = session(20, 1);
+    let SealedApiToken { token, mark } = session(20, 1);
     let session = |number: u8| {
         let (id, digest) = (ApiTokenId::from_bytes([number; 16]), TokenDigest::of(&number.to_string()));
-        SealedApiToken { token: ApiToken { id, digest, ..token.clone() }, mac: mac.clone() }
+        SealedApiToken { token: ApiToken { id, digest, ..token.clone() }, mark: mark.clone() }
     };
     put(&store, &[session(21), session(22), program(20, 2)]).await;
 }
@@ -205,7 +205,7 @@ async fn note_use_stores_the_time_of_the_last_use(fixture: impl Fixture) {
     put(&store, &[used.clone(), other.clone()]).await;
     store.note_use(&used.token.id, at(5)).await.unwrap();
     store.note_use(&ApiTokenId::from_bytes([9; 16]), at(5)).await.expect("an unknown token is no error");
-    let used = SealedApiToken { token: ApiToken { last_used_at: Some(at(5)), ..used.token }, mac: used.mac };
+    let used = SealedApiToken { token: ApiToken { last_used_at: Some(at(5)), ..used.token }, mark: used.mark };
     assert_eq!(store.list().await.unwrap(), [used, other]);
 }
 
@@ -213,7 +213,7 @@ async fn note_use_stores_the_time_of_the_last_use(fixture: impl Fixture) {
 fn rotate(token: &SealedApiToken, old_id: u8) -> [SealedApiToken; 2] {
     let (new, old, _) = token.token.clone().rotated(ApiTokenId::from_bytes([old_id; 16]), at(500), &[old_id; ENTROPY]);
     [(new, "new"), (old, "old")]
-        .map(|(token, mark)| SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:{mark}"))) })
+        .map(|(token, mark)| SealedApiToken { token, mark: Some(SealedSecret::from_stored(format!("v2:key:{mark}"))) })
 }
 
 async fn a_rotation_keeps_the_old_token_beside_the_new_one(fixture: impl Fixture) {

@@ -40,7 +40,7 @@ async fn summaries(log: &impl AuditLog) -> Vec<(String, String, String)> {
 fn token() -> SealedApiToken {
     let new = NewToken::program(DisplayName::parse("editor").expect("a name"), Scopes::default(), None);
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([7; 16]), new, &[7; ENTROPY], at(0));
-    SealedApiToken { token, mac: None }
+    SealedApiToken { token, mark: None }
 }
 
 async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {

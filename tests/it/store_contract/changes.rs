@@ -88,10 +88,10 @@ async fn every_change_of_an_api_token_replaces_only_the_api_tokens_mark(fixture:
     let display_name = DisplayName::parse("page").unwrap();
     let new = NewToken::session(display_name, Lineage::default());
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[1; ENTROPY], at(0));
-    let mac = Some(SealedSecret::from_stored("v2:key:mark".to_owned()));
-    tokens.put(&SealedApiToken { token: token.clone(), mac: mac.clone() }, &author(at(0))).await.unwrap();
+    let mark = Some(SealedSecret::from_stored("v2:key:mark".to_owned()));
+    tokens.put(&SealedApiToken { token: token.clone(), mark: mark.clone() }, &author(at(0))).await.unwrap();
     assert_eq!(watch.take_changed().await, ["api_tokens"]);
-    tokens.extend(&SealedApiToken { token: token.clone().extended(at(60)), mac }).await.unwrap();
+    tokens.extend(&SealedApiToken { token: token.clone().extended(at(60)), mark }).await.unwrap();
     assert_eq!(watch.take_changed().await, ["api_tokens"]);
     tokens.remove(&token.id, &author(at(0))).await.unwrap();
     assert_eq!(watch.take_changed().await, ["api_tokens"]);

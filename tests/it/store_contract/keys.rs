@@ -85,7 +85,7 @@ async fn every_sealed_value_is_listed_and_can_be_resealed_once(fixture: impl Fix
     store.save_login(&credential(2, "home"), &author(at(0))).await.unwrap();
     let new = NewToken::program(DisplayName::parse("editor").unwrap(), Scopes::default(), None);
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[1; ENTROPY], at(0));
-    tokens.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.unwrap();
+    tokens.put(&SealedApiToken { token, mark: None }, &author(at(0))).await.unwrap();
 
     let values = store.sealed_values().await.unwrap();
     // Two tokens of each account, and the mark of the API token.

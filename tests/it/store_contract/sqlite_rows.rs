@@ -134,7 +134,7 @@ async fn a_change_is_rolled_back_if_its_audit_entry_cannot_be_written() {
         store.change_profile(&account, &off, &author(at(1))).await.map(drop),
         TokenStore::remove(&*store, &account, None, &author(at(1))).await.map(drop),
         store.cancel_all(&account, &author(at(1))).await.map(drop),
-        tokens.put(&SealedApiToken { token, mac: None }, &author(at(1))).await.map(drop),
+        tokens.put(&SealedApiToken { token, mark: None }, &author(at(1))).await.map(drop),
     ] {
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     }

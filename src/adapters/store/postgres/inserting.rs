@@ -13,7 +13,7 @@ use crate::adapters::store::{
 };
 
 /// Maximum number of rows in one statement, which may bind 65,535 values: an item has 2, a record of a request 16.
-/// Responses need no maximum, because `app/models/memory/batch.rs` passes at most 64.
+/// Responses need no maximum, because `app/models/memory/batcher.rs` passes at most 64.
 const ITEMS_PER_STATEMENT: usize = 10_000;
 const RECORDS_PER_STATEMENT: usize = 1_000;
 

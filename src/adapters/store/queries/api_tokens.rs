@@ -36,7 +36,7 @@ struct ApiTokenRow {
 }
 
 impl From<&SealedApiToken> for ApiTokenRow {
-    fn from(SealedApiToken { token, mac }: &SealedApiToken) -> Self {
+    fn from(SealedApiToken { token, mark }: &SealedApiToken) -> Self {
         Self {
             id: token.id.as_str().to_owned(),
             name: token.name.as_str().to_owned(),
@@ -44,7 +44,7 @@ impl From<&SealedApiToken> for ApiTokenRow {
             digest: token.digest.as_str().to_owned(),
             created_at: token.created_at.unix_millis(),
             expires_at: token.expires_at.map(Timestamp::unix_millis),
-            mac: mac.as_ref().map(|mac| mac.as_str().to_owned()),
+            mac: mark.as_ref().map(|mark| mark.as_str().to_owned()),
             parent: token.parent.as_ref().map(|parent| parent.as_str().to_owned()),
             ends_at: token.ends_at.map(Timestamp::unix_millis),
             last_used_at: token.last_used_at.map(Timestamp::unix_millis),
@@ -68,7 +68,7 @@ impl TryFrom<ApiTokenRow> for SealedApiToken {
             ends_at: row.ends_at.map(Timestamp::from_unix_millis),
             last_used_at: row.last_used_at.map(Timestamp::from_unix_millis),
         };
-        Ok(Self { token, mac: row.mac.map(SealedSecret::from_stored) })
+        Ok(Self { token, mark: row.mac.map(SealedSecret::from_stored) })
     }
 }
 

@@ -85,12 +85,12 @@ impl KeyStore for Store {
 
     async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError> {
         self.write("report the token journal", async |connection| {
-            let place = Place { table: "replicas", row: &journal.place };
+            let row = Place { table: "replicas", row: &journal.place };
             let records: BTreeMap<&str, usize> =
                 journal.records.iter().map(|(key_id, records)| (key_id.as_str(), *records)).collect();
             let report = (
                 replicas::seen_at.eq(journal.seen_at.unix_millis()),
-                replicas::records.eq(place.encode("records", &records)?),
+                replicas::records.eq(row.encode("records", &records)?),
             );
             diesel::delete(replicas::table.filter(replicas::seen_at.lt(since.unix_millis())))
                 .execute(connection)
@@ -131,13 +131,13 @@ struct ReplicaRow {
 impl TryFrom<ReplicaRow> for JournalUse {
     type Error = UnreadableRow;
 
-    fn try_from(row: ReplicaRow) -> Result<Self, UnreadableRow> {
-        let place = Place { table: "replicas", row: &row.name };
-        let records: BTreeMap<String, usize> = place.decode("records", &row.records)?;
+    fn try_from(report: ReplicaRow) -> Result<Self, UnreadableRow> {
+        let row = Place { table: "replicas", row: &report.name };
+        let records: BTreeMap<String, usize> = row.decode("records", &report.records)?;
         Ok(Self {
             records: records.into_iter().map(|(key_id, records)| (KeyId::new(key_id), records)).collect(),
-            place: row.name,
-            seen_at: Timestamp::from_unix_millis(row.seen_at),
+            place: report.name,
+            seen_at: Timestamp::from_unix_millis(report.seen_at),
         })
     }
 }

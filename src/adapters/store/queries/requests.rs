@@ -1,4 +1,4 @@
-//! Implements [`RequestLog`]: records of requests (`requests`), and the usage of each program and day (`usage`).
+//! Implements [`RequestLog`]: `requests` has records of requests, and `usage` sums by day, program, account and model.
 //!
 //! Nothing here uses `Store::write`: a busy gateway would hold its lock, and so delay refreshes.
 

@@ -1,7 +1,7 @@
 //! The memory of responses. Clients continue a conversation with `previous_response_id` or refer to single items, but
 //! the backend stores neither. If storing fails, the response is still sent, but not remembered.
 
-mod batch;
+mod batcher;
 mod reasoning;
 mod remember;
 mod upkeep;
@@ -16,7 +16,7 @@ use tokio::{
 };
 
 pub(super) use self::remember::{Complete, PendingMemory, StoredPart};
-use self::{batch::Batch, upkeep::Upkeep};
+use self::{batcher::Batcher, upkeep::Upkeep};
 use super::Models;
 use crate::{
     app::{AppError, Vault},
@@ -56,7 +56,7 @@ pub(super) struct Memory {
     readers: Arc<Semaphore>,
     /// The KiB of memory for recalled content.
     recalled_kib: Arc<Semaphore>,
-    batch: Arc<Batch>,
+    batcher: Arc<Batcher>,
     upkeep: Arc<Upkeep>,
 }
 
@@ -235,7 +235,7 @@ impl Memory {
     pub(super) fn new(store: Arc<dyn ResponseMemory>, vault: Vault, lifetime: Duration) -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let (readers, recalled_kib) = (semaphore(READERS), semaphore(RECALLED_KIB));
-        Self { store, vault, lifetime, readers, recalled_kib, batch: Arc::default(), upkeep: Arc::default() }
+        Self { store, vault, lifetime, readers, recalled_kib, batcher: Arc::default(), upkeep: Arc::default() }
     }
 
     fn read_limits(&self, now: Timestamp) -> ReadLimits {

@@ -89,7 +89,7 @@ impl Models {
         let items = items.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
         let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
         let size = remembered.size();
-        if let Err(error) = self.memory.batch.store(self.memory.store.as_ref(), remembered).await {
+        if let Err(error) = self.memory.batcher.store(self.memory.store.as_ref(), remembered).await {
             tracing::warn!(error = %error, "a response is not remembered");
             return Ok(());
         }

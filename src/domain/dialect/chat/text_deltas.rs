@@ -21,9 +21,9 @@ pub(super) enum TextKind {
 /// The position of a text: the index of its item, and of its part in the item.
 pub(super) type Place = (u64, u64);
 
-/// What was sent of one text.
+/// What was translated of one text, including what a stop sequence held back or cut off.
 #[derive(Debug)]
-struct SentText {
+struct TranslatedText {
     bytes: usize,
     /// Where the text starts in the joined text, in characters.
     start: u64,
@@ -39,7 +39,7 @@ struct JoinedText {
 
 #[derive(Debug)]
 pub(super) struct TextDeltas {
-    sent: HashMap<(TextKind, Place), SentText>,
+    translated: HashMap<(TextKind, Place), TranslatedText>,
     joined: HashMap<TextKind, JoinedText>,
     /// Cuts the content at a stop sequence.
     cutter: TextCutter,
@@ -49,12 +49,12 @@ pub(super) struct TextDeltas {
 
 impl TextDeltas {
     pub(super) fn new(stop: StopSequences) -> Self {
-        Self { sent: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop), citations: 0 }
+        Self { translated: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop), citations: 0 }
     }
 
-    /// Returns the number of texts that were sent at least in part.
+    /// Returns the number of texts that were translated at least in part.
     pub(super) fn len(&self) -> usize {
-        self.sent.len()
+        self.translated.len()
     }
 
     /// Whether a stop sequence has ended the content.
@@ -82,20 +82,20 @@ impl TextDeltas {
         let separator = if begins_paragraph { "\n\n" } else { "" };
         let start = joined.chars + length(separator);
         joined.chars = start + length(piece);
-        self.sent.entry((kind, place)).or_insert(SentText { bytes: 0, start }).bytes += piece.len();
+        self.translated.entry((kind, place)).or_insert(TranslatedText { bytes: 0, start }).bytes += piece.len();
         let text = format!("{separator}{piece}");
         delta(kind, if kind == TextKind::Content { self.cutter.push(&text) } else { text })
     }
 
-    /// Returns the delta for the part of a finished text that was not sent yet.
+    /// Returns the delta for the part of a finished text that was not translated yet.
     pub(super) fn whole(&mut self, kind: TextKind, place: Place, text: &str) -> Option<Value> {
-        let sent = self.sent.get(&(kind, place)).map_or(0, |sent| sent.bytes);
-        self.piece(kind, place, text.get(sent..)?)
+        let translated = self.translated.get(&(kind, place)).map_or(0, |translated| translated.bytes);
+        self.piece(kind, place, text.get(translated..)?)
     }
 
     /// Returns the delta for the citations of a finished text. An empty text has no citations.
     pub(super) fn citations(&mut self, place: Place, annotations: &[Value]) -> Option<Value> {
-        let start = self.sent.get(&(TextKind::Content, place))?.start;
+        let start = self.translated.get(&(TextKind::Content, place))?.start;
         let citations = annotations.iter().filter_map(|annotation| citation(annotation, start));
         let citations: Vec<Value> = citations.take(MAX_CITATIONS.saturating_sub(self.citations)).collect();
         self.citations += citations.len();

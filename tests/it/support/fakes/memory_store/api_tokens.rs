@@ -66,7 +66,7 @@ impl ApiTokenStore for MemoryStore {
         Ok(stored
             .map(|stored| {
                 stored.token.expires_at = new.token.expires_at;
-                stored.mac = new.mac.clone();
+                stored.mark = new.mark.clone();
             })
             .is_some())
     }

@@ -92,7 +92,7 @@ impl Tables {
             }
             SealedColumn::ApiToken => {
                 let stored = self.api_tokens.iter_mut().find(|stored| stored.token.id.as_str() == value.row);
-                stored.expect("`holds` found the row").mac = Some(new);
+                stored.expect("`holds` found the row").mark = Some(new);
             }
         }
     }
@@ -117,7 +117,7 @@ impl Tables {
         let marks = self
             .api_tokens
             .iter()
-            .map(|stored| sealed_value(SealedColumn::ApiToken, stored.token.id.as_str(), stored.mac.as_ref()));
+            .map(|stored| sealed_value(SealedColumn::ApiToken, stored.token.id.as_str(), stored.mark.as_ref()));
         access.chain(refresh).chain(queued).chain(marks).collect()
     }
 }

@@ -141,7 +141,7 @@ impl MemoryStore {
 
     /// Deletes the marks of all API tokens.
     pub(crate) fn delete_marks(&self) {
-        self.tables().api_tokens.iter_mut().for_each(|stored| stored.mac = None);
+        self.tables().api_tokens.iter_mut().for_each(|stored| stored.mark = None);
     }
 
     /// Makes an account's row unreadable.

@@ -1,4 +1,4 @@
-//! Compares the accounts of a backup with this machine's token journal, before the backup is restored.
+//! Compares accounts with this machine's token journal, before a backup is restored or an account is moved.
 //!
 //! A refresh token may have been spent since the backup. A starting gateway repairs the accounts that are in its
 //! journal. All others may keep spent tokens, so `goclaw restore` reports them.
@@ -14,12 +14,12 @@ use crate::{
     ports::{JournalError, TokenJournal},
 };
 
-/// What the journal says about an account of a backup.
+/// What the journal says about an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BackupCoverage {
+pub enum JournalCoverage {
     /// The account has no refresh token, or one that can be presented again.
     Reusable,
-    /// The journal's newest version of the login is the one in the backup.
+    /// The journal's newest version of the login is the one of the account.
     Newest,
     /// The journal has newer tokens of the login. The next start writes them to the database.
     NewerTokens,
@@ -41,12 +41,12 @@ struct KnownVersion {
 }
 
 /// The logins that a token journal records.
-pub struct BackupCheck {
+pub struct JournalCheck {
     known: HashMap<AccountName, Vec<KnownVersion>>,
     ended: HashSet<LoginId>,
 }
 
-impl BackupCheck {
+impl JournalCheck {
     /// Reads the journal.
     ///
     /// # Errors
@@ -68,28 +68,28 @@ impl BackupCheck {
         Ok(Self { known, ended })
     }
 
-    pub fn coverage(&self, account: &SealedCredential) -> BackupCoverage {
+    pub fn coverage(&self, account: &SealedCredential) -> JournalCoverage {
         let own = &account.refresh.version;
         if self.ended.contains(&own.login_id) {
-            return BackupCoverage::Ended;
+            return JournalCoverage::Ended;
         }
         if account.refresh_token.is_none() || account.is_reusable() {
-            return BackupCoverage::Reusable;
+            return JournalCoverage::Reusable;
         }
         let known = self.known.get(&account.name).into_iter().flatten();
         let of_login = known.filter(|known| known.version.login_id == own.login_id);
         let position = |known: &KnownVersion| (known.version.generation, known.attempt);
         let Some(newest) = of_login.max_by_key(|known| (position(known), known.has_tokens)) else {
-            return BackupCoverage::Unknown;
+            return JournalCoverage::Unknown;
         };
         if newest.version.generation < own.generation {
-            BackupCoverage::Unknown
+            JournalCoverage::Unknown
         } else if position(newest) <= (own.generation, account.refresh.attempt) {
-            BackupCoverage::Newest
+            JournalCoverage::Newest
         } else if newest.has_tokens {
-            BackupCoverage::NewerTokens
+            JournalCoverage::NewerTokens
         } else {
-            BackupCoverage::InDoubt
+            JournalCoverage::InDoubt
         }
     }
 }

@@ -1,18 +1,18 @@
 //! Makes hyper reject request heads with a bare line feed.
 //!
 //! Servers disagree on whether a bare line feed ends a line, which permits request smuggling (RFC 9112, section 11.2).
-//! hyper accepts bare line feeds and has no setting against them. It rejects NUL with a 400, so [`Heads`] finds the
-//! heads in the bytes of a connection and replaces each bare line feed in them by NUL.
+//! hyper accepts bare line feeds and has no setting against them. It rejects NUL with a 400, so [`HeadFilter`]
+//! finds the heads in the bytes of a connection and replaces each bare line feed in them by NUL.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The last four bytes of a head.
 const END: u32 = u32::from_be_bytes(*b"\r\n\r\n");
 
-/// The part of a request to which the next bytes of a connection belong.
 #[derive(Debug, Default)]
-pub(super) struct Heads(Mutex<Position>);
+pub(super) struct HeadFilter(Mutex<Position>);
 
+/// The part of a request to which the next bytes of a connection belong.
 #[derive(Debug)]
 enum Position {
     /// A head. `last` holds the last four bytes that were read. Like hyper, skips empty lines before the request line.
@@ -30,7 +30,7 @@ impl Default for Position {
     }
 }
 
-impl Heads {
+impl HeadFilter {
     fn lock(&self) -> MutexGuard<'_, Position> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,9 +26,8 @@ const MAX_BATCH: usize = 64;
 /// The outcome of a batch, the same for all its responses.
 type Stored = Result<(), Arc<StoreError>>;
 
-/// The responses that wait for the next batch.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct Batcher {
     waiting: Mutex<Waiting>,
     /// Locked by the task that stores a batch.
     storing: AsyncMutex<()>,
@@ -54,7 +53,7 @@ impl Waiting {
     }
 }
 
-impl Batch {
+impl Batcher {
     /// Stores a response, together with those that arrived while another batch was stored. Do not drop the future
     /// before it completes, because it also stores the responses of other callers.
     pub(super) async fn store(&self, memory: &dyn ResponseMemory, response: RememberedResponse) -> Stored {
