@@ -1,6 +1,10 @@
 //! Emits account events: logs and counts each one, and calls the webhook if the owner has to act.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::Semaphore;
 
@@ -8,8 +12,9 @@ use super::{Ports, Tasks, counters};
 use crate::{
     domain::{
         history::{CredentialEvent, EventKind},
+        ids::AccountName,
         provider_feedback::ProviderCode,
-        refresh::Cause,
+        refresh::{Cause, TokenVersion},
     },
     ports::{Clock, Notifier},
 };
@@ -31,6 +36,8 @@ const MAX_WAITING: usize = 1_000;
 pub(super) struct Events {
     notifier: Option<Arc<dyn Notifier>>,
     waiting: Arc<Semaphore>,
+    /// The last doubt of each account that the webhook was called for, and whether it came from a restored database.
+    doubts: Arc<Mutex<HashMap<AccountName, (TokenVersion, bool)>>>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
 }
@@ -40,6 +47,7 @@ impl Events {
         Self {
             notifier: ports.notifier.clone(),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            doubts: Arc::default(),
             clock: Arc::clone(&ports.clock),
             tasks: tasks.clone(),
         }
@@ -70,9 +78,28 @@ impl Events {
             EventKind::NeedsReauth => log!(error, "the refresh token was refused; the account needs a new login"),
             EventKind::Refused => log!(error, "the provider refuses the account"),
         }
-        if matches!(kind, EventKind::InDoubt | EventKind::NeedsReauth | EventKind::Refused) {
+        let is_for_owner = match kind {
+            EventKind::InDoubt => self.is_new_doubt(event),
+            EventKind::NeedsReauth | EventKind::Refused => true,
+            EventKind::SignedIn
+            | EventKind::SignedOut
+            | EventKind::MovedAway
+            | EventKind::Changed
+            | EventKind::RefreshStarted
+            | EventKind::Refreshed
+            | EventKind::RefreshPostponed => false,
+        };
+        if is_for_owner {
             self.notify(event.clone());
         }
+    }
+
+    /// Returns false for further retries of a token in doubt, which the owner knows of.
+    fn is_new_doubt(&self, event: &CredentialEvent) -> bool {
+        let version = TokenVersion { login_id: event.login_id.clone(), generation: event.generation };
+        let doubt = (version, event.cause == Some(Cause::Restored));
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.insert(event.name.clone(), doubt.clone()) != Some(doubt)
     }
 
     /// Calls the webhook in the background. A shutdown cancels the call; the event stays in the history.

@@ -29,11 +29,14 @@ pub enum FeedbackSource {
 }
 
 /// Error codes about the whole account, with any HTTP status. They apply until a person acts.
-const ACCOUNT_CODES: [(&str, &str); 9] = [
+const ACCOUNT_CODES: [(&str, &str); 12] = [
     ("account_deactivated", "the provider has deactivated the account"),
     ("account_suspended", "the provider has suspended the account"),
     ("deactivated_workspace", "the provider has deactivated the workspace of the account"),
     ("workspace_access_denied", "the account may not use its workspace any more"),
+    ("codex_workspace_access_denied", "the account may not use Codex in its workspace"),
+    ("codex_entitlement_missing", "the plan of the account does not include Codex"),
+    ("invalid_workspace_selected", "the account may not use the workspace of its login"),
     ("usage_not_included", "the plan of the account does not include this API"),
     ("billing_not_active", "the account has no active billing"),
     // These are from Alibaba Cloud.

@@ -44,7 +44,7 @@ pub use credential_history::{CredentialHistory, NewEvents};
 pub use key_store::KeyStore;
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use notifier::{Notifier, NotifyError};
-pub use oauth_endpoint::{Doubt, OAuthEndpoint, TokenEndpointError};
+pub use oauth_endpoint::{Doubt, OAuthEndpoint, TokenEndpointError, UNKNOWN_CODE};
 pub use random::{Random, RandomError};
 pub use request_log::{NumberedRecord, RequestLog};
 pub use response_memory::ResponseMemory;

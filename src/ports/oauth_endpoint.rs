@@ -13,12 +13,15 @@ use crate::domain::{
     token_response::{CodeGrant, TokenResponse},
 };
 
+/// Stands for an error code that the gateway does not know, or for a missing one.
+pub const UNKNOWN_CODE: &str = "unknown";
+
 /// Why a token request failed. The variants differ in whether the provider may have acted on the request.
 ///
 /// The messages are the gateway's own. The body of an error response never leaves the adapter.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenEndpointError {
-    /// The provider refused the request. `code` is its error code, or `unknown` if the gateway does not know it.
+    /// The provider refused the request. `code` is its error code, or [`UNKNOWN_CODE`].
     #[error("the provider refused the request (HTTP {status}, {code})")]
     Rejected { status: u16, code: &'static str },
     /// The token is not consumed: nothing of the request was sent.

@@ -132,6 +132,15 @@ pub trait TokenJournal: Send + Sync {
     /// of the login. Returns false if the journal has something of a later version: an older database was restored.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
+    /// Marks many versions as [`TokenJournal::mark`] does, but skips those for which the journal has something of the
+    /// same or a later version.
+    async fn mark_all(&self, versions: HashMap<AccountName, TokenVersion>) -> Result<(), JournalError> {
+        for (name, version) in &versions {
+            self.mark(name, version).await?;
+        }
+        Ok(())
+    }
+
     /// Returns the marks of all processes.
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError>;
 

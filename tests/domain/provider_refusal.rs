@@ -50,9 +50,9 @@ fn every_known_form_of_error_is_classified() {
         (
             403,
             workspace,
-            RefusalKind::NotAllowed,
+            RefusalKind::AccountRefused,
             "invalid_workspace_selected",
-            "the provider responded with status 403 and no message",
+            "the account may not use the workspace of its login",
         ),
         (401, expired, RefusalKind::TokenRefused, "token_expired", "expired"),
         (503, overloaded, RefusalKind::Overloaded, "server_is_overloaded", "busy"),

@@ -8,6 +8,7 @@ use goclaw::{
     domain::{
         credential::AccountState,
         history::{CredentialEvent, EventKind},
+        ids::Generation,
         scope::Rights,
     },
     ports::{Clock, CredentialHistory, RequestBody, TokenStore},
@@ -163,6 +164,45 @@ async fn a_refused_account_is_reported_until_a_prompt_succeeds() {
     assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
 }
 
+/// The provider ended the access token, and its token endpoint cannot be reached at the moment.
+#[tokio::test]
+async fn a_dead_access_token_is_replaced_as_soon_as_the_token_endpoint_works_again() {
+    const DEAD: &str = r#"{"error": {"code": "token_invalidated", "message": "Please try signing in again."}}"#;
+    let gateway = TestGateway::open().await;
+    gateway.provider.reply_with(Reply::Tokens { lifetime: Some(90 * 24 * 3600), with_refresh_token: true });
+    gateway.connect().await;
+    gateway.clock.advance(15 * MINUTE);
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 2]);
+    let refused = prompt_with_response(&gateway, 401, DEAD).await;
+    assert!(matches!(refused, Err(AppError::RefreshUnavailable { .. })), "{refused:?}");
+    let reason = gateway.status(&alice()).await.reason.expect("a reason");
+    assert!(reason.contains("rejected the access token") && reason.contains("retries"), "{reason}");
+    for _ in 0..30 {
+        gateway.clock.advance(MINUTE / 2);
+        settle().await;
+    }
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.authenticated, status.reason, status.generation), (true, None, Some(Generation(1))));
+}
+
+#[tokio::test]
+async fn an_unreadable_row_does_not_stop_the_feedback_of_other_accounts() {
+    let gateway = connected().await;
+    for account in ["work", "home", "spare"] {
+        gateway.connect_as(account).await;
+        gateway.store.damage(&name(account));
+        let version = gateway.app.tokens.registry().get(&name(account)).expect("an account").refresh.version.clone();
+        let body = PROMPT.replace("openai-codex", account);
+        let request =
+            ModelRequest { headers: HeaderMap::new(), body: body.into(), rights: Rights::Owner, caller: alice() };
+        gateway.upstream.play(ScriptedResponse::whole(StatusCode::PAYMENT_REQUIRED, DEACTIVATED.to_owned()));
+        assert!(within(gateway.app.models.create_response(request)).await.is_err(), "{version}");
+    }
+    assert!(prompt_with_response(&gateway, 402, DEACTIVATED).await.is_err());
+    let stored = gateway.store.feedback().await.expect("no store error");
+    assert_eq!(stored.into_iter().map(|stored| stored.name).collect::<Vec<_>>(), [name(OPENAI)]);
+}
+
 #[tokio::test]
 async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
     for (status, body, code) in [
@@ -170,6 +210,8 @@ async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
         (429, r#"{"error": {"code": "billing_not_active", "message": "No."}}"#, "billing_not_active"),
         (400, r#"{"code": "Arrearage", "message": "Access denied.", "request_id": "r"}"#, "Arrearage"),
         (402, r#"{"detail": {"code": "a_new_code"}}"#, "a_new_code"),
+        (403, r#"{"detail": {"code": "invalid_workspace_selected"}}"#, "invalid_workspace_selected"),
+        (403, r#"{"error": {"code": "codex_entitlement_missing"}}"#, "codex_entitlement_missing"),
     ] {
         let gateway = connected().await;
         let outcome = prompt_with_response(&gateway, status, body).await;

@@ -148,7 +148,7 @@ async fn callers_get_an_error_after_the_time_limits_of_slots_and_calls() {
     let presented = || gateway.provider.presented().len();
     assert_eq!((presented(), gateway.provider.calls_under_way()), (5, 5));
     // Now the sixth refresh has stopped waiting for a slot. The five calls wait once more for their responses.
-    gateway.clock.advance(Duration::from_secs(60));
+    gateway.clock.advance(Duration::from_secs(30));
     settle().await;
     let unfinished = callers.iter().filter(|caller| !caller.is_finished()).count();
     assert_eq!((unfinished, presented()), (5, 5), "the caller without a slot gets its error first");

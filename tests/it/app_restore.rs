@@ -80,6 +80,18 @@ async fn a_copy_restored_right_after_a_refresh_gets_the_newest_tokens() {
     assert_eq!(gateway.tokens(OPENAI).await, newest);
 }
 
+#[tokio::test]
+async fn a_refresh_on_request_right_after_a_restore_presents_the_newest_token() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let copy = gateway.store.copy();
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    gateway.store.restore(copy);
+    let status = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(2))));
+    assert_eq!(gateway.provider.reused(), 0);
+}
+
 /// The second gateway saves its login before it has read the first one from the store. If it crashes then, only its
 /// journal has the newest tokens, so the journal must record that the second login replaced the first one.
 #[tokio::test]
@@ -133,6 +145,28 @@ async fn a_start_records_the_logins_that_other_gateways_ended_meanwhile() {
     let ended = gateway.journal.ended().await.expect("a journal");
     let ended: Vec<_> = ended.into_iter().map(|ended| (ended.login_id, ended.successor)).collect();
     assert_eq!(ended, [(first, Some(second.clone())), (second, None)]);
+}
+
+/// The gateway that has the newest tokens is lost, and an older copy of the database is restored.
+#[tokio::test]
+async fn a_start_records_the_versions_that_other_gateways_stored_meanwhile() {
+    let mut gateway = TestGateway::open().await;
+    let mut other =
+        gateway.another_gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+    other.start().await.expect("the gateway starts");
+    within(gateway.app.shut_down()).await;
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    let copy = gateway.store.copy();
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    within(gateway.app.shut_down()).await;
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.restart().await;
+    gateway.store.restore(copy);
+    gateway.restart().await;
+    let status = gateway.status(&alice()).await;
+    assert_eq!(status.state, AccountState::InDoubt, "{status:?}");
+    assert!(status.reason.is_some_and(|reason| reason.contains("restored")));
 }
 
 /// A gateway that has not noticed the logout may store its tokens of the ended login again.

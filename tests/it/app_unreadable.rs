@@ -6,6 +6,7 @@ use goclaw::{
     app::{AccountStatus, AppError, Ports, Revocation},
     domain::{
         credential::AccountState,
+        ids::Generation,
         sealed_secret::SealedSecret,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
@@ -16,7 +17,7 @@ use secrecy::SecretString;
 use crate::{
     app_lookup::forward,
     support::{
-        fakes::{OPENAI, TestGateway, alice, name, settle, within},
+        fakes::{OPENAI, TestGateway, alice, name, settle, spawn, within},
         log::CapturedLog,
     },
 };
@@ -84,6 +85,38 @@ async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
     gateway.store.undo_damage(&name(WORK));
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Active);
     assert_eq!(ask(&gateway, WORK).await.expect("a response"), 200);
+}
+
+/// The owner follows the advice to restore an unreadable row from a backup.
+#[tokio::test]
+async fn a_repaired_account_with_an_older_row_gets_the_newest_tokens() {
+    let gateway = gateway_with_two_accounts().await;
+    let older = gateway.account(OPENAI).await.expect("an account");
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    gateway.store.damage(&name(OPENAI));
+    assert_eq!(status(&gateway, OPENAI).await.state, AccountState::Unreadable);
+    gateway.store.put(older);
+    gateway.store.undo_damage(&name(OPENAI));
+    assert_eq!(status(&gateway, OPENAI).await.generation, Some(Generation(1)));
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    assert_eq!(gateway.provider.reused(), 0);
+}
+
+/// The row was damaged while its refresh was under way, so only the journal has the new tokens.
+#[tokio::test]
+async fn a_repaired_account_gets_the_tokens_that_arrived_meanwhile() {
+    let gateway = gateway_with_two_accounts().await;
+    gateway.provider.hang();
+    let app = Arc::clone(&gateway.app);
+    let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
+    settle().await;
+    gateway.store.damage_version(&name(OPENAI));
+    gateway.provider.resume();
+    let refreshed = within(refreshing).await.expect("no panic").expect("a status");
+    assert_eq!(refreshed.state, AccountState::Unreadable);
+    gateway.store.undo_damage(&name(OPENAI));
+    assert_eq!(status(&gateway, OPENAI).await.generation, Some(Generation(1)));
+    assert!(gateway.journal.unsaved().is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The decorators around a composed gateway's ports. They stop at a named point of a refresh, so that the process can
 //! be killed there, or break a promise on purpose, to check that a scenario can fail.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use goclaw::{
@@ -261,6 +261,10 @@ impl TokenJournal for Journal {
 
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         self.inner.mark(name, version).await
+    }
+
+    async fn mark_all(&self, versions: HashMap<AccountName, TokenVersion>) -> Result<(), JournalError> {
+        self.inner.mark_all(versions).await
     }
 
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {

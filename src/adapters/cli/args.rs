@@ -16,8 +16,7 @@ use super::{
     values::{parse_duration, parse_scopes, positive},
 };
 use crate::{
-    adapters::contract::LIFETIMES,
-    app::LONGEST_OVERLAP,
+    adapters::contract::{LIFETIMES, OVERLAPS},
     domain::{audit::Checkpoint, ids::AccountName, provider::openai_codex, scope::Scopes},
 };
 
@@ -323,7 +322,7 @@ pub enum TokensCommand {
         name: Option<String>,
         /// How long the old token stays valid, at most 30d
         #[arg(long, value_name = "DURATION", default_value = "24h",
-            value_parser = |text: &str| parse_duration(text, 0..=LONGEST_OVERLAP.as_secs()))]
+            value_parser = |text: &str| parse_duration(text, OVERLAPS))]
         overlap: Duration,
         #[command(flatten)]
         output: Output,

@@ -15,6 +15,9 @@ use crate::{
 /// The permitted lifetimes of a token, in seconds: a minute to ten years.
 pub const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=315_360_000;
 
+/// The permitted times for which an old token stays valid, in seconds.
+pub const OVERLAPS: std::ops::RangeInclusive<u64> = 0..=LONGEST_OVERLAP.as_secs();
+
 /// How long the old token stays valid after a rotation, unless the request says otherwise.
 const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -142,9 +145,10 @@ impl RotateTokenRequest {
     /// # Errors
     /// `overlap` is too long.
     pub fn overlap(&self) -> Result<Duration, Problem> {
-        let longest = LONGEST_OVERLAP.as_secs();
         match self.overlap {
-            Some(seconds) if seconds > longest => Err(Problem::body(format!("overlap is 0 to {longest} seconds"))),
+            Some(seconds) if !OVERLAPS.contains(&seconds) => {
+                Err(Problem::body(format!("overlap is 0 to {} seconds", OVERLAPS.end())))
+            }
             Some(seconds) => Ok(Duration::from_secs(seconds)),
             None => Ok(DEFAULT_OVERLAP),
         }

@@ -14,14 +14,14 @@
 
 mod ended;
 mod login_file;
+mod marks;
 mod presented;
 mod record_file;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -39,13 +39,12 @@ use crate::{
 };
 use ended::ENDED;
 use login_file::is_login;
+use marks::MARK;
 use presented::SENT;
 use record_file::{RecordFile, read};
 
 /// File name suffix of a committed record.
 const COMMITTED: &str = ".committed.json";
-/// File name suffix of a mark.
-const MARK: &str = ".seen";
 /// Replaces the generation in the name of a record that replaces no version.
 const FIRST: &str = "first";
 
@@ -107,7 +106,11 @@ impl FolderJournal {
         let (name, version) = (&record.name, &record.rotation.version);
         let stem = record_stem(name, version);
         let [unsaved, committed] = [RecordState::Unsaved, RecordState::Committed].map(|state| self.path(&stem, state));
-        if self.paths()?.iter().filter_map(|path| committed_version(path, name)).any(|other| is_later(&other, version))
+        if self
+            .paths()?
+            .iter()
+            .filter_map(|path| committed_version(path, name))
+            .any(|other| other.is_later_than(version))
         {
             return self.remove_where(&stem, |path| is_named_after(path, &stem));
         }
@@ -121,33 +124,6 @@ impl FolderJournal {
             *path != committed && (is_named_after(path, &stem) || committed_version(path, name).is_some())
         })?;
         self.forget_presented_before(name, version)
-    }
-
-    fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<bool> {
-        let path = self.folder.join(format!("{name}.{version}{MARK}"));
-        let committed: Vec<_> = self.paths()?.iter().filter_map(|path| committed_version(path, name)).collect();
-        if committed.iter().any(|other| is_later(other, version)) {
-            return Ok(false);
-        }
-        // Another process on the same folder may have stored the tokens of this version.
-        if !committed.contains(version) {
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-            // Sync the mark before the records that it replaces are removed.
-            File::open(&self.folder)?.sync_all()?;
-            self.remove_where("", |other| *other != path && committed_version(other, name).is_some())?;
-        }
-        self.forget_presented_before(name, version)?;
-        Ok(true)
-    }
-
-    fn read_marks(&self) -> io::Result<Vec<(AccountName, TokenVersion)>> {
-        let read = |path: PathBuf| {
-            let (name, _) = path.file_name()?.to_str()?.strip_suffix(MARK)?.split_once('.')?;
-            let name = AccountName::parse(name).ok()?;
-            let version = committed_version(&path, &name)?;
-            Some((name, version))
-        };
-        Ok(self.paths()?.into_iter().filter_map(read).collect())
     }
 
     fn paths(&self) -> io::Result<Vec<PathBuf>> {
@@ -234,6 +210,10 @@ impl TokenJournal for FolderJournal {
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         let (name, version) = (name.clone(), version.clone());
         self.run_blocking("write to", move |journal| journal.write_mark(&name, &version)).await
+    }
+
+    async fn mark_all(&self, versions: HashMap<AccountName, TokenVersion>) -> Result<(), JournalError> {
+        self.run_blocking("write to", move |journal| journal.write_marks(versions)).await
     }
 
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
@@ -342,11 +322,6 @@ fn version_of(text: &str) -> Option<TokenVersion> {
     let (login_id, generation) = text.split_once('.')?;
     let generation = Generation(generation.parse().ok()?);
     Some(TokenVersion { login_id: LoginId::from_stored(login_id.to_owned()), generation })
-}
-
-/// Returns whether `version` is a later generation of `other`'s login.
-fn is_later(version: &TokenVersion, other: &TokenVersion) -> bool {
-    version.login_id == other.login_id && version.generation > other.generation
 }
 
 fn is_not_found<T>(result: &io::Result<T>) -> bool {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{FolderJournal, is_later, version_of};
+use super::{FolderJournal, version_of};
 use crate::{
     domain::{ids::AccountName, refresh::TokenVersion},
     ports::PresentedToken,
@@ -27,7 +27,7 @@ impl FolderJournal {
             let is_replaced = |stored: &PresentedToken| {
                 stored.name == token.name
                     && stored.version.login_id == token.version.login_id
-                    && !is_later(&stored.version, &token.version)
+                    && !stored.version.is_later_than(&token.version)
             };
             (token.attempt == 0 || *other != path) && read_presented(other).as_ref().is_some_and(is_replaced)
         })?;
@@ -46,7 +46,7 @@ impl FolderJournal {
     pub(super) fn forget_presented_before(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
         self.remove_where("", |path| {
             let presented = read_presented(path).filter(|token| token.name == *name);
-            presented.is_some_and(|token| is_later(version, &token.version))
+            presented.is_some_and(|token| version.is_later_than(&token.version))
         })
     }
 }

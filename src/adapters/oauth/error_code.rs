@@ -2,16 +2,21 @@
 
 use serde_json::Value;
 
+use crate::ports::UNKNOWN_CODE;
+
 /// RFC 6749 section 5.2, RFC 7009 section 2.2.1, and the codes that OpenAI's server sends.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 22] = [
     "access_denied",
     "account_deactivated",
+    "account_suspended",
+    "codex_workspace_access_denied",
     "deactivated_workspace",
     "invalid_client",
     "invalid_grant",
     "invalid_refresh_token",
     "invalid_request",
     "invalid_scope",
+    "invalid_workspace_selected",
     "refresh_token_expired",
     "refresh_token_invalidated",
     "refresh_token_reused",
@@ -22,9 +27,10 @@ const KNOWN: [&str; 18] = [
     "unsupported_country_region_territory",
     "unsupported_grant_type",
     "unsupported_token_type",
+    "workspace_access_denied",
 ];
 
-/// Returns the longest known code in an error body, ignoring case, or `unknown`. Codes are read from `error` and
+/// Returns the longest known code in an error body, ignoring case, or [`UNKNOWN_CODE`]. Codes are read from `error` and
 /// `detail`, which may be strings or objects with `code` and `type`, and from the top-level `code` and `type`.
 pub(super) fn known(body: &[u8]) -> &'static str {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -34,7 +40,7 @@ pub(super) fn known(body: &[u8]) -> &'static str {
     let candidates = members.chain([error, detail]);
     // The longest is the most specific: OpenAI also sends `error: invalid_grant` with the reason in a top-level `code`.
     let found = candidates.flatten().filter_map(Value::as_str).filter_map(canonical);
-    found.max_by_key(|code| code.len()).unwrap_or("unknown")
+    found.max_by_key(|code| code.len()).unwrap_or(UNKNOWN_CODE)
 }
 
 fn canonical(code: &str) -> Option<&'static str> {

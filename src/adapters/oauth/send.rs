@@ -2,7 +2,10 @@
 
 use std::{pin::pin, time::Duration};
 
-use reqwest::{RequestBuilder, Response, StatusCode, header};
+use reqwest::{
+    RequestBuilder, Response, StatusCode,
+    header::{self, HeaderMap},
+};
 use secrecy::zeroize::Zeroizing;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -10,8 +13,13 @@ use tokio::time::timeout;
 use super::error_code;
 use crate::{
     adapters::connect_failure::connect_error,
-    domain::{outbound_proxy::ProxyUrl, retry_time::RetryTime, time::Timestamp},
-    ports::{Clock, Doubt, TokenEndpointError},
+    domain::{
+        outbound_proxy::ProxyUrl,
+        refresh::{Failure, classify},
+        retry_time::RetryTime,
+        time::Timestamp,
+    },
+    ports::{Clock, Doubt, TokenEndpointError, UNKNOWN_CODE},
 };
 
 /// Maximum size of a response's body. Real ones contain a few tokens.
@@ -31,11 +39,10 @@ pub(super) struct SuccessResponse {
 }
 
 /// Returns the wait that the headers or the body of a 429 ask for.
-async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+fn retry_after(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<Duration> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let time = RetryTime::since(now).with_headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
-    let body = read_refusal(response).await.unwrap_or_default();
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
     time.with_body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
@@ -70,24 +77,27 @@ pub(super) async fn send(
 /// Reads the body of a response whose head has arrived. Fails if the status is not 2xx.
 pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
     let status = response.status();
-    if status.is_server_error() {
-        return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status.as_u16())));
-    }
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(TokenEndpointError::RateLimited { retry_after: retry_after(response, clock.now()).await });
-    }
     if status.is_success() {
         return Ok(SuccessResponse { status, body: read(response).await? });
     }
-    let body = if status.is_client_error() { read_refusal(response).await } else { None };
-    // A 401 with an HTML page comes from an intermediary, and one with an incomplete body may too, so neither refuses
-    // the token. For other 4xx statuses this makes no difference: without a known code they count as temporary.
-    let is_by_provider = body.as_ref().is_some_and(|body| !body.trim_ascii_start().starts_with(b"<"));
-    if !status.is_client_error() || (status == StatusCode::UNAUTHORIZED && !is_by_provider) {
+    if !status.is_client_error() && !status.is_server_error() {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
-    let code = error_code::known(&body.unwrap_or_default());
-    Err(TokenEndpointError::Rejected { status: status.as_u16(), code })
+    let headers = response.headers().clone();
+    let body = read_refusal(response).await;
+    // A 401 with an HTML page comes from an intermediary, and one with an incomplete body may too, so neither refuses
+    // the token. For other statuses this makes no difference: without a known code they count as temporary.
+    let is_by_provider = body.as_ref().is_some_and(|body| !body.trim_ascii_start().starts_with(b"<"));
+    let body = body.unwrap_or_default();
+    let (status, code) = (status.as_u16(), error_code::known(&body));
+    // A known code about the token or the account is final, whatever the status.
+    let is_final = code != UNKNOWN_CODE && matches!(classify(status, code, None), Failure::Rejected(_));
+    Err(match status {
+        500.. if !is_final => TokenEndpointError::Indeterminate(Doubt::ServerError(status)),
+        429 if !is_final => TokenEndpointError::RateLimited { retry_after: retry_after(&headers, &body, clock.now()) },
+        401 if !is_by_provider => TokenEndpointError::Indeterminate(Doubt::Unreadable(status)),
+        _ => TokenEndpointError::Rejected { status, code },
+    })
 }
 
 /// Reads the body of a refusal; None if it is late, too large or breaks off.

@@ -29,9 +29,7 @@ impl Accounts {
         mismatch: Option<String>,
     ) -> Option<String> {
         let tokens = match feedback.refusal() {
-            None if is_access_dead => {
-                Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
-            }
+            None if is_access_dead => Some(rejection_problem(refresh)),
             _ => token_problem(state, refresh, mismatch, self.now()),
         };
         let trouble = self.tokens.store_trouble();
@@ -65,6 +63,15 @@ fn refusal_problem(AccountRefusal { code, .. }: &AccountRefusal) -> String {
          still sent, and the first that succeeds ends this state.",
         code.in_words()
     )
+}
+
+/// Describes an access token that the provider named as expired, invalidated or revoked.
+fn rejection_problem(refresh: &RefreshState) -> String {
+    if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || refresh.is_restored() {
+        return "The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned();
+    }
+    let failed = refresh.cause.map(|cause| format!(", and the last refresh failed: {}", cause.in_words()));
+    format!("The provider rejected the access token{}. The gateway retries the refresh.", failed.unwrap_or_default())
 }
 
 fn clock_problem(millis: i64) -> String {

@@ -28,7 +28,12 @@ impl Accounts {
         principal: &Principal,
         consent: Option<TokenVersion>,
     ) -> Result<AccountStatus, AppError> {
-        let resolved = self.directory.resolve(name, None).await?;
+        let mut resolved = self.directory.resolve(name, None).await?;
+        if let Some(row) = &resolved.credential
+            && self.tokens.repair_if_older(row).await?
+        {
+            resolved = self.directory.resolve(name, None).await?;
+        }
         let definition = resolved.definition;
         let Some(credential) = resolved.credential else {
             let not_connected = || AppError::NotConnected(definition.name);

@@ -114,11 +114,13 @@ impl Accounts {
             }
             (resolved, _) => resolved?,
         };
-        let Resolved { definition, credential, unreadable } = resolved;
+        let Resolved { definition, mut credential, unreadable } = resolved;
         if let Some(unreadable) = unreadable {
             return Ok(self.status_of_unreadable(unreadable, latest));
         }
-        credential.iter().for_each(|credential| self.tokens.end_quarantine(credential));
+        if self.tokens.end_quarantine(&definition.name).await? {
+            credential = self.directory.resolve(&definition.name, None).await?.credential;
+        }
         let credential = credential.as_ref();
         let status = match credential {
             Some(found) => self.status_of(&definition, found.enabled, &found.refresh, found.account_mismatch()),

@@ -9,7 +9,7 @@ use std::{
 use super::Tokens;
 use crate::domain::{
     provider::{ProviderDefinition, RefreshMethod},
-    refresh::{Breaker, Cause, Failure, RefreshState, RefreshTrigger},
+    refresh::{Breaker, Cause, Failure, RefreshState},
     time::Timestamp,
 };
 
@@ -43,7 +43,7 @@ impl Tokens {
     /// Returns the time until these tokens can be refreshed, if it is known.
     pub(super) fn pause_before(&self, definition: &ProviderDefinition, refresh: &RefreshState) -> Option<Duration> {
         let now = self.now();
-        let ready_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
+        let ready_at = self.next_attempt(definition, refresh, now);
         ready_at.max(self.breaker_open_until(definition)).map(|at| now.until(at))
     }
 

@@ -21,7 +21,7 @@ use crate::{
         ids::{AccountName, LoginId},
         provider_feedback::{FeedbackSource, ProviderFeedback},
     },
-    ports::StoredFeedback,
+    ports::{StoreError, StoredFeedback},
 };
 
 /// Pause before the next attempt after the store has failed.
@@ -158,13 +158,21 @@ impl Tokens {
         });
     }
 
+    /// Stores all changes. A failure for one account does not affect the others. The last one is returned.
     async fn save_feedback(&self) -> Result<(), AppError> {
+        let mut outcome = Ok(());
         for unsaved in self.feedback.unsaved() {
-            if let Some(event) = self.store.put_feedback(&unsaved, self.now()).await? {
-                self.events.emit(&event);
+            match self.store.put_feedback(&unsaved, self.now()).await {
+                Ok(event) => event.iter().for_each(|event| self.events.emit(event)),
+                // The status shows the unreadable row. The feedback stays in memory.
+                Err(StoreError::Unreadable(_)) => {}
+                Err(error) => {
+                    outcome = Err(error.into());
+                    continue;
+                }
             }
             self.feedback.mark_saved(&unsaved);
         }
-        Ok(())
+        outcome
     }
 }

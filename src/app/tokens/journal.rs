@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use super::Tokens;
 use crate::{
     app::AppError,
-    domain::{credential::SealedCredential, provider::ProviderDefinition, refresh::RefreshEvent},
+    domain::{credential::SealedCredential, ids::AccountName, provider::ProviderDefinition, refresh::RefreshEvent},
     ports::{JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
@@ -76,6 +76,10 @@ impl Tokens {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }
             }
+            // The journal lacks the versions that other gateways stored while this one was down.
+            if let Err(error) = tokens.journal.mark_all(tokens.registry.versions()).await {
+                tracing::warn!(error = %error, "the token journal is out of date");
+            }
             // The receiver is gone if the start has stopped waiting.
             let _ = done.send(());
         });
@@ -84,6 +88,29 @@ impl Tokens {
             () = self.clock.sleep(MAX_WAIT) => tracing::warn!("the replay of the token journal continues in the background"),
         }
         Ok(())
+    }
+
+    /// Commits the unsaved records of one account, whose row could not be read when its new tokens arrived. Waits for at
+    /// most [`MAX_WAIT`]; the replay then continues in the background.
+    pub(super) async fn replay_records_of(self: &Arc<Self>, name: &AccountName) {
+        let (tokens, name) = (Arc::clone(self), name.clone());
+        let (done, all_done) = tokio::sync::oneshot::channel();
+        self.tasks.start(async move {
+            let records = tokens.journal.list_without(tokens.registry.versions()).await.unwrap_or_default();
+            let unsaved =
+                records.into_iter().filter(|record| record.name == name && record.state == RecordState::Unsaved);
+            for record in unsaved {
+                let Ok(account) = tokens.store.load(&name).await else { break };
+                if let Some(definition) = tokens.replay_definition(&record, account.as_ref()) {
+                    tokens.replay(definition, record).await;
+                }
+            }
+            let _ = done.send(());
+        });
+        tokio::select! {
+            _ = all_done => {}
+            () = self.clock.sleep(MAX_WAIT) => {}
+        }
     }
 
     /// Returns the account's definition if the record must be replayed.

@@ -49,7 +49,7 @@ use crate::{
         history::Revision,
         ids::{AccountName, LoginId},
         provider::ProviderDefinition,
-        refresh::{RefreshTrigger, TokenVersion},
+        refresh::TokenVersion,
         secret::AccessToken,
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
@@ -209,20 +209,24 @@ impl Tokens {
         }
     }
 
-    /// Registers an account again if it was quarantined.
-    pub(in crate::app) fn end_quarantine(&self, credential: &SealedCredential) {
-        if self.registry.unreadable(&credential.name).is_some() {
-            self.register(credential);
+    /// Reads an account again if it is quarantined, because its row may have been repaired or restored. Returns whether
+    /// it was quarantined.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub(in crate::app) async fn end_quarantine(self: &Arc<Self>, name: &AccountName) -> Result<bool, AppError> {
+        let is_quarantined = self.registry.unreadable(name).is_some();
+        if is_quarantined {
+            self.read(name).await?;
         }
+        Ok(is_quarantined)
     }
 
     fn schedule_refresh(&self, definition: &ProviderDefinition, credential: &SealedCredential) {
         if !self.proactive {
             return;
         }
-        let now = self.now();
-        let refresh = credential.refresh.clone().at(now);
-        if let Some(at) = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now) {
+        if let Some(at) = self.next_attempt(definition, &credential.refresh, self.now()) {
             self.schedule.put(at, &credential.name);
         }
     }
@@ -267,20 +271,38 @@ impl Tokens {
 
     /// Reads an account, and registers or quarantines it. Returns whether it is stored.
     async fn read(self: &Arc<Self>, name: &AccountName) -> Result<bool, AppError> {
-        let stored = self.directory.find(name).await?;
+        let mut stored = self.directory.find(name).await?;
+        if matches!(stored, Some(StoredAccount::Readable(_))) && self.registry.unreadable(name).is_some() {
+            // New tokens may have arrived while the row could not be read.
+            self.replay_records_of(name).await;
+            stored = self.directory.find(name).await?;
+        }
         if let Some(StoredAccount::Readable(account)) = &stored {
             let known = self.registry.get(name);
             let known = known.map(|known| known.refresh.version.clone());
             let is_new = known.as_ref() != Some(&account.refresh.version);
-            let is_other_login = known.is_none_or(|known| known.login_id != *account.login_id());
+            let is_other_login = known.as_ref().is_none_or(|known| known.login_id != *account.login_id());
+            let is_older = known.is_some_and(|known| known.is_later_than(&account.refresh.version));
             // Another replica that has not seen the end may have written an ended login back.
             let has_returned = is_other_login && self.has_ended(account.login_id()).await;
-            if is_new && (has_returned || self.has_presented_more(account).await || !self.note_seen(account).await) {
+            let is_restored = is_older || has_returned || self.has_presented_more(account).await;
+            if is_new && (is_restored || !self.note_seen(account).await) {
                 self.repair_restored_account((**account).clone(), &self.read_journal().await).await?;
                 return Ok(true);
             }
         }
         Ok(stored.map(|account| self.register_or_quarantine(account)).is_some())
+    }
+
+    /// Reads an account again if its row has an earlier generation than this gateway knows, because an older copy of the
+    /// database was restored a moment ago. Returns whether it did.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub(in crate::app) async fn repair_if_older(self: &Arc<Self>, row: &SealedCredential) -> Result<bool, AppError> {
+        let known = self.registry.get(&row.name);
+        let is_older = known.is_some_and(|known| known.refresh.version.is_later_than(&row.refresh.version));
+        Ok(is_older && self.read(&row.name).await?)
     }
 
     /// Reads the quarantined accounts again, because their key may have been added or their rows restored.

@@ -22,7 +22,7 @@ use crate::{
     domain::{
         ids::AccountName,
         provider::ProviderDefinition,
-        refresh::{RefreshTrigger, TokenState, TokenVersion},
+        refresh::{RefreshState, RefreshTrigger, TokenState, TokenVersion},
         time::Timestamp,
     },
 };
@@ -53,6 +53,16 @@ pub(in crate::app) enum Unauthorized {
     Unexplained,
     /// The account or a scope is refused, not the token.
     AccountRefused,
+}
+
+/// What became of a refused access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replacement {
+    Replaced,
+    /// The refresh failed. A later one may succeed.
+    Failed,
+    /// A refresh cannot help.
+    Useless,
 }
 
 impl RefusedTokens {
@@ -135,6 +145,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::usable`] if the refused token has been replaced and its successor is not usable.
+    /// [`AppError::RefreshUnavailable`] if the token is dead and the refresh failed, but a later one may succeed.
     pub(in crate::app) async fn replace_refused(
         self: &Arc<Self>,
         name: &AccountName,
@@ -142,27 +153,40 @@ impl Tokens {
         unauthorized: Unauthorized,
     ) -> Result<Option<Arc<ProviderRegistration>>, AppError> {
         let (definition, version) = (&refused.definition, &refused.refresh.version);
-        if self.refresh_refused(name, definition, version, unauthorized).await {
+        match self.refresh_refused(name, definition, version, unauthorized).await {
             // The successor may have expired during a slow response.
-            return self.usable(name).await.map(Some);
+            Replacement::Replaced => self.usable(name).await.map(Some),
+            Replacement::Failed if unauthorized == Unauthorized::Dead => match self.error_without_token(name) {
+                AppError::NeedsReauth(_) => Ok(None),
+                error => Err(error),
+            },
+            Replacement::Failed | Replacement::Useless => Ok(None),
         }
-        Ok(None)
     }
 
-    /// Refreshes refused tokens, unless a refresh cannot help. Returns whether they have been replaced.
+    /// Whether a refresh may replace a refused access token with one that the provider accepts.
+    pub(super) fn may_replace_refused(&self, definition: &ProviderDefinition, refresh: &RefreshState) -> bool {
+        let feedback = self.feedback(&definition.name, &refresh.version.login_id);
+        let is_paused = feedback.refreshes_pause_until() > Some(self.now());
+        // A token this new was not refused because of its age.
+        let is_new = refresh.obtained_at.until(self.now()) < definition.refresh.backoff_min;
+        refresh.refreshable && refresh.state != TokenState::NeedsReauth && !is_new && !is_paused
+    }
+
+    /// Refreshes refused tokens, unless a refresh cannot help.
     async fn refresh_refused(
         self: &Arc<Self>,
         name: &AccountName,
         definition: &ProviderDefinition,
         version: &TokenVersion,
         unauthorized: Unauthorized,
-    ) -> bool {
-        let Some(known) = self.registry.get(name) else { return false };
+    ) -> Replacement {
+        let Some(known) = self.registry.get(name) else { return Replacement::Useless };
         if known.refresh.version != *version {
-            return true;
+            return Replacement::Replaced;
         }
         if unauthorized == Unauthorized::AccountRefused {
-            return false;
+            return Replacement::Useless;
         }
         let is_dead = unauthorized == Unauthorized::Dead;
         let refresh = known.refresh.clone().at(self.now());
@@ -171,25 +195,25 @@ impl Tokens {
         if self.refused.have_replaced(name, version) {
             self.note_retry(name, &known, false);
         }
-        // A token this new was not refused because of its age, so a refresh cannot help.
-        let is_new = refresh.obtained_at.until(self.now()) < pause;
-        let is_paused = self.feedback(name, &version.login_id).refreshes_pause_until() > Some(self.now());
-        if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || is_new || is_paused {
-            return false;
+        if !self.may_replace_refused(definition, &refresh) {
+            return Replacement::Useless;
         }
         // For an account in doubt, only a dead access token justifies a retry: the provider named it as the reason, or
         // has refused it for a while.
         let trigger = if is_dead || was_refused_before { RefreshTrigger::AccessDead } else { RefreshTrigger::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; refreshing it");
-        if let RefreshOutcome::Waiting(_) = self.refresh(definition, version, trigger).await
-            && self.wait_for_other_replica(definition, version).await.is_err()
-        {
-            return false;
+        if let RefreshOutcome::Waiting(until) = self.refresh(definition, version, trigger).await {
+            if self.proactive {
+                self.schedule.put(until, name);
+            }
+            if self.wait_for_other_replica(definition, version).await.is_err() {
+                return Replacement::Failed;
+            }
         }
         let newer = self.registry.get(name).filter(|known| known.refresh.version != *version);
         if let Some(newer) = newer.as_ref().filter(|newer| newer.refresh.version.login_id == version.login_id) {
             self.refused.note_replacement(name, &newer.refresh.version);
         }
-        newer.is_some()
+        if newer.is_some() { Replacement::Replaced } else { Replacement::Failed }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         sealed::TokenPlace,
         sealed_secret::SealedSecret,
     },
-    ports::{StoreError, TokenEndpointError},
+    ports::{StoreError, TokenEndpointError, UNKNOWN_CODE},
 };
 
 /// Pause between two attempts of one revocation.
@@ -194,7 +194,9 @@ impl Tokens {
         };
         let Err(error) = self.oauth.revoke(name, client, &token).await else { return Ok(Revocation::Revoked) };
         tracing::warn!(provider.name = %name, error = %error, "the provider did not confirm a revocation");
-        let is_refused = matches!(error, TokenEndpointError::Rejected { .. });
+        // A refusal without a known code may come from an intermediary.
+        let is_refused =
+            matches!(error, TokenEndpointError::Rejected { status, code } if status == 401 || code != UNKNOWN_CODE);
         Ok(if is_refused { Revocation::Failed } else { Revocation::Pending })
     }
 
@@ -207,11 +209,12 @@ impl Tokens {
             let user_id = account.metadata.account.user_id.as_deref();
             client.is_some_and(|client| revocation.may_share_grant(client, user_id))
         });
-        // The user of an unreadable account is unknown, so any user may be the same.
+        // The user of an unreadable account is unknown, so any user may be the same. So is the provider type, if the
+        // account is not configured.
         let is_unreadable = stored.unreadable.iter().any(|account| {
-            let definition = self.directory.catalog.get(&account.name);
-            let client = definition.and_then(ProviderDefinition::revoking_client);
-            client.is_none_or(|client| revocation.may_share_grant(client, None))
+            self.directory.catalog.get(&account.name).is_none_or(|definition| {
+                definition.revoking_client().is_some_and(|client| revocation.may_share_grant(client, None))
+            })
         });
         let may_use = |login: &SealedLogin| {
             let tokens = self.vault.open_unconfirmed(login);

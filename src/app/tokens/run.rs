@@ -50,14 +50,23 @@ pub(super) enum Progress {
 
 impl Tokens {
     /// Joins the running refresh of these tokens or starts one, and returns its outcome. The refresh continues if the
-    /// caller disconnects.
+    /// caller disconnects, or if the store delays it beyond the longest waits for a slot and for the response.
     pub(in crate::app) fn refresh(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
         trigger: RefreshTrigger,
     ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
-        self.join_refresh(definition, seen, trigger, true)
+        let follower = self.join_refresh(definition, seen, trigger, true);
+        let (tokens, longest) = (Arc::clone(self), definition.refresh.longest_call() * 2 + MIN_WAIT);
+        async move {
+            tokio::select! {
+                outcome = follower => outcome,
+                () = tokens.clock.sleep(longest) => {
+                    RefreshOutcome::StoreDown(tokens.store_trouble().unwrap_or(StoreTrouble::Unavailable))
+                }
+            }
+        }
     }
 
     /// Refreshes tokens for the schedule, like [`Tokens::refresh`]. Refreshes that callers wait for get a slot first.
@@ -65,8 +74,9 @@ impl Tokens {
         self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
+        trigger: RefreshTrigger,
     ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
-        self.join_refresh(definition, seen, RefreshTrigger::Due, false)
+        self.join_refresh(definition, seen, trigger, false)
     }
 
     fn join_refresh(

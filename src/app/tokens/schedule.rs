@@ -17,7 +17,7 @@ use super::{RefreshOutcome, Tokens};
 use crate::domain::{
     ids::AccountName,
     provider::ProviderDefinition,
-    refresh::{RefreshTrigger, TokenVersion},
+    refresh::{RefreshState, RefreshTrigger, TokenVersion},
     time::Timestamp,
 };
 
@@ -88,7 +88,9 @@ impl Tokens {
         let tokens = Arc::clone(self);
         self.tasks.start(async move {
             let name = &definition.name;
-            match tokens.refresh_on_schedule(&definition, &version).await {
+            let is_dead = tokens.is_access_dead(name, &version);
+            let trigger = if is_dead { RefreshTrigger::AccessDead } else { RefreshTrigger::Due };
+            match tokens.refresh_on_schedule(&definition, &version, trigger).await {
                 // The account's next refresh was scheduled when the result was registered. If it was due at once, it
                 // may have joined this refresh instead of starting.
                 RefreshOutcome::Settled if tokens.is_due(name) => {
@@ -111,9 +113,29 @@ impl Tokens {
         if !account.enabled || !definition.enabled {
             return None;
         }
-        let refresh = account.refresh.clone().at(now);
-        let at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now)?;
-        Some((definition, refresh.version, at))
+        let at = self.next_attempt(&definition, &account.refresh, now)?;
+        Some((definition, account.refresh.version.clone(), at))
+    }
+
+    /// Returns when the schedule starts the next refresh of an account in the state `stored`; None if it starts none.
+    pub(super) fn next_attempt(
+        &self,
+        definition: &ProviderDefinition,
+        stored: &RefreshState,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let refresh = stored.clone().at(now);
+        if refresh.state != stored.state {
+            // A lease has lapsed. Begin now, so that the store records the doubt, even if the retry is not yet due.
+            return Some(now);
+        }
+        let is_dead = self.is_access_dead(&definition.name, &refresh.version);
+        if is_dead && self.may_replace_refused(definition, &refresh) {
+            // No request can use the access token, so do not wait for its expiry.
+            let at = refresh.ready_at(&definition.refresh, RefreshTrigger::AccessDead, now)?;
+            return Some(refresh.next_attempt_at.map_or(at, |not_before| at.max(not_before)));
+        }
+        refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now)
     }
 
     fn is_due(&self, name: &AccountName) -> bool {

@@ -79,7 +79,7 @@ impl Tokens {
     }
 
     /// Returns the error for an account without a usable token.
-    fn error_without_token(&self, name: &AccountName) -> AppError {
+    pub(super) fn error_without_token(&self, name: &AccountName) -> AppError {
         let Some(account) = self.registry.get(name) else { return self.not_registered(name) };
         let refresh = account.refresh.clone().at(self.now());
         if needs_owner(&refresh) {
@@ -114,6 +114,6 @@ impl Tokens {
 }
 
 /// Whether no refresh can begin until the owner acts.
-fn needs_owner(refresh: &RefreshState) -> bool {
+pub(super) fn needs_owner(refresh: &RefreshState) -> bool {
     !refresh.refreshable || refresh.state == TokenState::NeedsReauth || refresh.is_restored()
 }

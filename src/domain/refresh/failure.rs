@@ -32,9 +32,9 @@ pub enum Cause {
     RefreshTokenReused,
     RefreshTokenInvalidated,
     InvalidGrant,
-    /// The provider has deactivated the account.
+    /// The provider has deactivated or suspended the account.
     AccountDeactivated,
-    /// The provider has deactivated the account's workspace.
+    /// The provider has deactivated the account's workspace, or the account may not use it.
     WorkspaceDeactivated,
     /// A 401 without a known code.
     Unauthorized,
@@ -86,8 +86,8 @@ impl Cause {
             Self::RefreshTokenReused => "the refresh token has already been used",
             Self::RefreshTokenInvalidated => "the refresh token was revoked",
             Self::InvalidGrant => "the provider no longer accepts the refresh token",
-            Self::AccountDeactivated => "the provider has deactivated the account",
-            Self::WorkspaceDeactivated => "the provider has deactivated the workspace",
+            Self::AccountDeactivated => "the provider has deactivated or suspended the account",
+            Self::WorkspaceDeactivated => "the account may no longer use its workspace",
             Self::Unauthorized => "the provider refused the refresh token",
             Self::AccountMismatch => "the provider returned tokens of another account",
             Self::TimedOut => "the provider did not respond in time",
@@ -132,8 +132,14 @@ pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failu
             Failure::Rejected(Cause::RefreshTokenInvalidated)
         }
         (_, "invalid_grant" | "invalid_refresh_token" | "token_expired") => Failure::Rejected(Cause::InvalidGrant),
-        (_, "account_deactivated") => Failure::Rejected(Cause::AccountDeactivated),
-        (_, "deactivated_workspace") => Failure::Rejected(Cause::WorkspaceDeactivated),
+        (_, "account_deactivated" | "account_suspended") => Failure::Rejected(Cause::AccountDeactivated),
+        (
+            _,
+            "deactivated_workspace"
+            | "workspace_access_denied"
+            | "codex_workspace_access_denied"
+            | "invalid_workspace_selected",
+        ) => Failure::Rejected(Cause::WorkspaceDeactivated),
         (429, _) => Failure::NotConsumed { cause: Cause::RateLimited, retry_after },
         (
             400..=499,

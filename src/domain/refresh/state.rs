@@ -21,6 +21,11 @@ impl TokenVersion {
         Self { login_id, generation: Generation::FIRST }
     }
 
+    /// Whether this is a later generation of the same login.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.login_id == other.login_id && self.generation > other.generation
+    }
+
     /// Returns the generation before this one; None for the first tokens of a login.
     pub fn previous_generation(&self) -> Option<Generation> {
         self.generation.0.checked_sub(1).map(Generation)

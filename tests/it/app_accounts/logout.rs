@@ -106,6 +106,14 @@ async fn a_revocation_that_would_end_a_newer_login_waits() {
 }
 
 #[tokio::test]
+async fn an_unreadable_account_of_a_provider_without_revocation_delays_no_revocation() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.store.damage(&name("dashscope"));
+    assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Revoked));
+}
+
+#[tokio::test]
 async fn a_logout_does_not_end_another_account_with_the_same_grant() {
     for (setting, user, expected) in [
         ("grant", "user-1", (Revocation::Waiting, 0)),

@@ -288,6 +288,19 @@ async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
     assert_eq!(marks().await.len(), 2);
     journal.confirm(&refresh_record("work", 2, 0, 3)).await.expect("the write succeeds");
     assert_eq!(marks().await, [(name("work-2"), version(1, 3))]);
+    // Of many versions, those of which the journal has something as late are skipped.
+    let versions = [("work", version(2, 1)), ("work-2", version(1, 2)), ("work-3", version(1, 0))];
+    let versions = versions.map(|(account, version)| (name(account), version));
+    journal.mark_all(versions.into()).await.expect("the write succeeds");
+    let mut marked = marks().await;
+    marked.sort_by_key(|(name, _)| name.to_string());
+    assert_eq!(marked, [(name("work-2"), version(1, 3)), (name("work-3"), version(1, 0))]);
+    journal.mark_all([(name("work"), version(3, 0))].into()).await.expect("the write succeeds");
+    assert_eq!(list_sorted(&journal).await, std::slice::from_ref(&unsaved));
+    for account in ["work", "work-3"] {
+        journal.mark(&name(account), &version(4, 0)).await.expect("the write succeeds");
+        journal.end(&ended_login(account, 4, None)).await.expect("it is gone");
+    }
     journal.end(&ended_login("work-2", 1, None)).await.expect("it is gone");
     assert_eq!(marks().await, []);
 }

@@ -169,7 +169,7 @@ impl TokenStore for MemoryStore {
 
     async fn put_feedback(&self, new: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
         let mut tables = self.tables_to("store the feedback of a provider").await?;
-        let account = tables.credentials.get(&new.name).filter(|account| *account.login_id() == new.login_id);
+        let account = tables.find(&new.name)?.filter(|account| *account.login_id() == new.login_id);
         let Some(refresh) = account.map(|account| account.refresh.clone()) else { return Ok(None) };
         let before = tables.feedback.insert(new.name.clone(), new.clone());
         let before = before.filter(|before| before.login_id == new.login_id).map(|before| before.feedback);

@@ -51,6 +51,8 @@ struct Tables {
     credentials: BTreeMap<AccountName, SealedCredential>,
     /// The accounts whose rows are damaged.
     unreadable: BTreeMap<AccountName, UnreadableRow>,
+    /// Those among them whose version is damaged.
+    without_version: BTreeMap<AccountName, SealedCredential>,
     logins: Vec<SealedLogin>,
     events: Vec<CredentialEvent>,
     /// The revisions of the events whose rows are damaged.
@@ -153,9 +155,20 @@ impl MemoryStore {
         tables.unreadable.insert(name.clone(), row);
     }
 
-    /// Undoes [`MemoryStore::damage`].
+    /// Makes an account's row unreadable, with the version of its tokens. So new tokens do not repair it.
+    pub(crate) fn damage_version(&self, name: &AccountName) {
+        self.damage(name);
+        let mut tables = self.tables();
+        let hidden = tables.credentials.remove(name);
+        tables.without_version.extend(hidden.map(|account| (name.clone(), account)));
+    }
+
+    /// Undoes [`MemoryStore::damage`] and [`MemoryStore::damage_version`].
     pub(crate) fn undo_damage(&self, name: &AccountName) {
-        self.tables().unreadable.remove(name);
+        let mut tables = self.tables();
+        tables.unreadable.remove(name);
+        let hidden = tables.without_version.remove(name);
+        tables.credentials.extend(hidden.map(|account| (name.clone(), account)));
     }
 
     /// Makes the rows of an account's events unreadable.

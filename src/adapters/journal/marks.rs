@@ -1,0 +1,77 @@
+//! Stores marks as empty files. The name consists of the account and the version of the tokens, which only the journal
+//! of another gateway has.
+
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{FolderJournal, committed_version, presented::read_presented};
+use crate::{
+    domain::{ids::AccountName, refresh::TokenVersion},
+    ports::PresentedToken,
+};
+
+/// The file extension of a mark.
+pub(super) const MARK: &str = ".seen";
+
+impl FolderJournal {
+    pub(super) fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<bool> {
+        let committed: Vec<_> = self.paths()?.iter().filter_map(|path| committed_version(path, name)).collect();
+        if committed.iter().any(|other| other.is_later_than(version)) {
+            return Ok(false);
+        }
+        // Another process on the same folder may have stored the tokens of this version.
+        if !committed.contains(version) {
+            self.create_marks(&HashMap::from([(name.clone(), version.clone())]))?;
+        }
+        self.forget_presented_before(name, version)?;
+        Ok(true)
+    }
+
+    /// Writes the marks of the versions of which the journal has nothing yet. Reads the folder twice in all.
+    pub(super) fn write_marks(&self, mut versions: HashMap<AccountName, TokenVersion>) -> io::Result<()> {
+        for path in self.paths()? {
+            let Some((name, known)) = version_in(&path) else { continue };
+            if versions.get(&name).is_some_and(|version| *version == known || known.is_later_than(version)) {
+                versions.remove(&name);
+            }
+        }
+        if versions.is_empty() { Ok(()) } else { self.create_marks(&versions) }
+    }
+
+    /// Creates marks in place of the accounts' earlier records, marks and presentations.
+    fn create_marks(&self, versions: &HashMap<AccountName, TokenVersion>) -> io::Result<()> {
+        for (name, version) in versions {
+            let path = self.folder.join(format!("{name}.{version}{MARK}"));
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        }
+        // Sync the marks before the records that they replace are removed.
+        File::open(&self.folder)?.sync_all()?;
+        self.remove_where("", |path| {
+            // A refresh of this gateway may have stored a later version meanwhile.
+            let is_replaced = |(name, known): (AccountName, TokenVersion)| {
+                versions.get(&name).is_some_and(|version| *version != known && !known.is_later_than(version))
+            };
+            let is_spent = |token: PresentedToken| {
+                versions.get(&token.name).is_some_and(|version| version.is_later_than(&token.version))
+            };
+            version_in(path).is_some_and(is_replaced) || read_presented(path).is_some_and(is_spent)
+        })
+    }
+
+    pub(super) fn read_marks(&self) -> io::Result<Vec<(AccountName, TokenVersion)>> {
+        let is_mark = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(MARK));
+        Ok(self.paths()?.iter().filter(|path| is_mark(path)).filter_map(|path| version_in(path)).collect())
+    }
+}
+
+/// Parses the account and the version of a committed record or mark from the file's name.
+fn version_in(path: &Path) -> Option<(AccountName, TokenVersion)> {
+    let name = AccountName::parse(path.file_name()?.to_str()?.split_once('.')?.0).ok()?;
+    let version = committed_version(path, &name)?;
+    Some((name, version))
+}
