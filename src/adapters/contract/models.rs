@@ -19,9 +19,9 @@ pub struct Model {
     /// The value for `model` in a request.
     pub id: String,
     pub object: ModelObject,
-    /// When the model was created, in Unix seconds; 0 if unknown.
+    /// When the model was created, in Unix seconds; 0 for an agent, or if the provider does not report it.
     pub created: i64,
-    /// The provider's name; `goclaw` for an agent.
+    /// The account's name; `goclaw` for an agent.
     pub owned_by: String,
     /// The context length in tokens, if the provider reports it.
     pub context_length: Option<u64>,

@@ -118,7 +118,7 @@ impl ModelApi {
     /// List the models of all connected accounts.
     ///
     /// The lists come from the providers and are cached for a minute. An account that cannot be asked now contributes its
-    /// last known list. The models of the default provider have two names. With `client_version`, as the Codex CLI sends
+    /// last known or configured list. The models of the default provider have two names. With `client_version`, as the Codex CLI sends
     /// it, the response also has the member `models` in the form of the Codex backend's catalogue.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
     async fn models(
@@ -179,7 +179,7 @@ impl ApiResponse for ListResponse {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: JSON, schema: ModelList::schema_ref() }];
         let incomplete =
-            "Accounts whose list could not be read, separated by commas. Their last known models are listed.";
+            "Accounts whose list could not be read, with commas. Their last known or configured models are listed.";
         let incomplete = header(INCOMPLETE_MODELS, incomplete, false, MetaSchema::new("string"));
         MetaResponses { responses: vec![success(content, vec![incomplete])] }
     }
