@@ -144,8 +144,8 @@ impl ChangeFollower {
         outcomes.into_iter().collect()
     }
 
-    /// Records the ends of logins that other replicas have ended while this one was down. Otherwise an older copy of
-    /// the database, restored later, could bring such a login back.
+    /// Records the ends of logins that other replicas have ended while this one read no events. Otherwise an older copy
+    /// of the database, restored later, could bring such a login back.
     pub(super) async fn note_missed_ends(&self) -> Result<(), AppError> {
         let others = self.tokens.other_logins().await;
         for name in &others.names {
@@ -182,6 +182,7 @@ impl ChangeFollower {
             }
             if !is_complete {
                 self.tokens.compare_all().await?;
+                self.note_unread_versions().await?;
             }
             let Some(newest) = events.last().cloned() else { break };
             self.reload_changed(&events).await?;
@@ -215,7 +216,15 @@ impl ChangeFollower {
     async fn repair_after_restore(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
         let newest = self.newest_event().await?;
         self.tokens.repair_after_restore().await?;
+        self.note_unread_versions().await?;
         *seen = newest;
+        Ok(())
+    }
+
+    /// Records in the journal what this gateway has registered without having read the events in between.
+    async fn note_unread_versions(&self) -> Result<(), AppError> {
+        self.note_missed_ends().await?;
+        self.tokens.mark_registered().await;
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use goclaw::{
 
 use crate::{
     store_contract::samples::author,
-    support::fakes::{MemoryJournal, OPENAI, RefreshFault, TestGateway, alice, name, settle, within},
+    support::fakes::{FakeClock, MemoryJournal, OPENAI, RefreshFault, TestGateway, alice, name, settle, within},
 };
 
 #[tokio::test]
@@ -167,6 +167,38 @@ async fn a_start_records_the_versions_that_other_gateways_stored_meanwhile() {
     let status = gateway.status(&alice()).await;
     assert_eq!(status.state, AccountState::InDoubt, "{status:?}");
     assert!(status.reason.is_some_and(|reason| reason.contains("restored")));
+}
+
+/// The gateway with the tokens of the second login has repaired the restored database before this gateway reads it. If
+/// the first login comes back once more, both gateways must know that the second one replaced it.
+#[tokio::test]
+async fn a_gateway_records_which_login_another_one_has_ended_in_a_restored_database() {
+    let mut gateway = TestGateway::open().await;
+    let clock = FakeClock::at(gateway.clock.now());
+    let mut other = gateway.another_gateway_with(|ports| Ports {
+        journal: Arc::new(MemoryJournal::default()) as Arc<_>,
+        clock: clock.clone(),
+        ..ports
+    });
+    other.start().await.expect("the gateway starts");
+    gateway.connect().await;
+    clock.advance(Duration::from_secs(1));
+    settle().await;
+    let (copy, first) = (gateway.store.copy(), gateway.account(OPENAI).await.expect("an account").login_id().clone());
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    let second = gateway.account(OPENAI).await.expect("an account").login_id().clone();
+    gateway.store.restore(copy);
+    clock.advance(Duration::from_secs(1));
+    settle().await;
+    assert_eq!(*gateway.account(OPENAI).await.expect("an account").login_id(), second, "it is repaired");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    let ended = gateway.journal.ended().await.expect("a journal");
+    let ended: Vec<_> = ended.into_iter().map(|ended| (ended.login_id, ended.successor)).collect();
+    assert_eq!(ended, [(first, Some(second.clone()))]);
+    let marks = gateway.journal.marks().await.expect("a journal");
+    assert_eq!(marks, [(name(OPENAI), TokenVersion::first_of(second))]);
 }
 
 /// A gateway that has not noticed the logout may store its tokens of the ended login again.

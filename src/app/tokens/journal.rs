@@ -76,10 +76,7 @@ impl Tokens {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }
             }
-            // The journal lacks the versions that other gateways stored while this one was down.
-            if let Err(error) = tokens.journal.mark_all(tokens.registry.versions()).await {
-                tracing::warn!(error = %error, "the token journal is out of date");
-            }
+            tokens.mark_registered().await;
             // The receiver is gone if the start has stopped waiting.
             let _ = done.send(());
         });
@@ -228,6 +225,14 @@ impl Tokens {
         presented.iter().any(|token| {
             token.name == account.name && token.version == refresh.version && token.attempt > refresh.attempt
         })
+    }
+
+    /// Records in the journal the registered versions, which other replicas may have stored while this one read no
+    /// events.
+    pub(in crate::app) async fn mark_registered(&self) {
+        if let Err(error) = self.journal.mark_all(self.registry.versions()).await {
+            tracing::warn!(error = %error, "the token journal is out of date");
+        }
     }
 
     /// Records in the journal the version that another replica has stored. Returns false if the journal has a later
