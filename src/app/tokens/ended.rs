@@ -71,6 +71,15 @@ impl JournalContents {
         Some(newest.map_or(Ending::ReplacedByUnknown, |newest| Ending::ReplacedBy(Box::new(newest.clone()))))
     }
 
+    /// Whether an end that the events of `name` show is news. If the journal names another successor, and this gateway
+    /// does not have that one's tokens, another gateway has repaired a restored database, and its repair counts.
+    fn is_news(&self, name: &AccountName, login_id: &LoginId, successor: Option<&LoginId>) -> bool {
+        let Some(known) = self.ended.get(login_id) else { return true };
+        let has_tokens = self.committed_of(name).is_some_and(|newest| Some(&newest.version.login_id) == known.as_ref());
+        let is_live = successor.is_some_and(|successor| !self.has_ended(successor));
+        is_live && !has_tokens && known.as_ref() != successor
+    }
+
     /// Follows the successors of an ended login and returns the last one, or `Some(None)` if the owner logged out.
     /// Returns None if the login has not ended.
     fn successor(&self, login_id: &LoginId) -> Option<Option<&LoginId>> {
@@ -208,7 +217,7 @@ impl Tokens {
         others: &OtherLogins,
     ) {
         for (login_id, successor) in ends_among(events) {
-            if !others.journal.has_ended(&login_id) {
+            if others.journal.is_news(name, &login_id, successor.as_ref()) {
                 self.note_end(name, login_id, successor).await;
             }
         }

@@ -38,6 +38,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// A copy of a store's contents.
+#[derive(Clone)]
 pub(crate) struct StoreCopy(Tables);
 
 pub(crate) struct MemoryStore {
