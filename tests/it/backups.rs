@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
+use goclaw::adapters::store::Tables;
 use serde_json::{Value, json};
 
 use crate::{
@@ -155,6 +156,36 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     assert_eq!(back.run(&["audit", "verify"]).code, Some(0));
     gateway.sign_in_again().await;
     assert_eq!(gateway.status().await["state"], "active");
+}
+
+#[tokio::test]
+async fn a_table_of_another_application_is_neither_copied_nor_emptied() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    database.execute("CREATE TABLE invoices (number BIGINT); INSERT INTO invoices VALUES (1)").await;
+    let file = back_up(&home, &[]);
+    database.execute("INSERT INTO invoices VALUES (2)").await;
+    let done = restore(&home, &file, &["--replace"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(database.cell("count(*)", "invoices").await.as_deref(), Some("2"));
+    assert_eq!(database.cell("count(*)", "llm_providers").await.as_deref(), Some("1"));
+}
+
+#[test]
+fn each_table_of_the_schema_is_copied_or_local_to_a_machine() {
+    let schema = include_str!("../../src/adapters/store/schema.rs");
+    let in_schema = schema.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     "));
+    let in_schema = in_schema.filter_map(|line| line.trim().split_once(" (")).map(|(table, _)| table);
+    let mut in_schema: Vec<&str> = in_schema.collect();
+    in_schema.sort_unstable();
+    let local = ["change_feed", "login_sessions", "machine_clock", "replicas", "requests"];
+    let copied = [Tables::Main, Tables::Responses].map(Tables::names);
+    let mut known: Vec<&str> = [&local[..], copied[0], copied[1]].concat();
+    known.sort_unstable();
+    assert_eq!(in_schema, known, "add a new table to the lists in store/copying.rs, or to those that are local");
 }
 
 async fn login_id_in(database: &Database) -> Value {

@@ -6,9 +6,6 @@ use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 /// Lifts the time limit, because reading a whole table may take longer than other queries.
 pub(super) const BEGIN_SNAPSHOT: &str =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
-/// Lists the tables in the order of their creation, so that each follows those that it references.
-pub(super) const LIST: &str = "SELECT relname::text AS name FROM pg_class \
-    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY oid";
 
 pub(super) fn begin_write() -> String {
     format!("BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0")

@@ -34,12 +34,6 @@ use crate::{
 /// The number of accounts between two reports of the progress.
 const ACCOUNTS_PER_REPORT: usize = 1_000;
 
-#[derive(QueryableByName)]
-struct Named {
-    #[diesel(sql_type = Text)]
-    name: String,
-}
-
 #[async_trait]
 impl TableCopy for Store {
     async fn read_tables(&self, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {
@@ -90,26 +84,21 @@ async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError
     Ok(())
 }
 
-async fn names(connection: &mut Connection, which: Tables) -> Result<Vec<String>, CopyError> {
-    let found: Vec<Named> = sql_query(tables::LIST).load(connection).await?;
-    Ok(found.into_iter().map(|table| table.name).filter(|name| which.include(name)).collect())
-}
-
 async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {
-    for table in names(connection, which).await? {
-        let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
-        if let Some(open) = tables::before_reading(&table, &columns) {
+    for table in which.names() {
+        let columns: Vec<Column> = sql_query(tables::columns_of(table)).load(connection).await?;
+        if let Some(open) = tables::before_reading(table, &columns) {
             connection.batch_execute(&open).await?;
         }
         let mut after = i64::MIN;
         loop {
-            let found: Vec<JsonRow> = sql_query(tables::next_rows(&table, &columns, after)).load(connection).await?;
+            let found: Vec<JsonRow> = sql_query(tables::next_rows(table, &columns, after)).load(connection).await?;
             let Some(last) = found.last() else { break };
             after = last.place;
             let rows: Vec<&str> = found.iter().map(|row| row.row.as_str()).collect();
             let rows = format!("[{}]", rows.join(","));
             let names = columns.iter().map(|column| column.name.clone()).collect();
-            sink(TableRows { table: table.clone(), columns: names, count: found.len(), rows })?;
+            sink(TableRows { table: (*table).to_owned(), columns: names, count: found.len(), rows })?;
         }
         if let Some(close) = tables::after_reading() {
             connection.batch_execute(close).await?;
@@ -125,13 +114,13 @@ async fn replace_all(
     source: &mut Source<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<usize, CopyError> {
-    let known = names(connection, which).await?;
+    let known = which.names();
     for table in known.iter().rev() {
         sql_query(format!("DELETE FROM {}", quoted(table))).execute(connection).await?;
     }
     let mut count = 0;
     while let Some(batch) = source()? {
-        if !known.contains(&batch.table) {
+        if !known.contains(&batch.table.as_str()) {
             return Err(CopyError::Unknown(format!("the table {}", batch.table)));
         }
         let mut columns: Vec<Column> = sql_query(tables::columns_of(&batch.table)).load(connection).await?;
@@ -145,8 +134,8 @@ async fn replace_all(
         progress(count);
     }
     for table in known {
-        let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
-        if let Some(reset_sequence) = tables::after_writing(&table, &columns) {
+        let columns: Vec<Column> = sql_query(tables::columns_of(table)).load(connection).await?;
+        if let Some(reset_sequence) = tables::after_writing(table, &columns) {
             connection.batch_execute(&reset_sequence).await?;
         }
     }

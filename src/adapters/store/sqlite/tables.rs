@@ -4,9 +4,6 @@ use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
-/// Lists the oldest table first, so that a table comes after the tables that it references.
-pub(super) const LIST: &str =
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
 
 pub(super) fn begin_write() -> String {
     "BEGIN IMMEDIATE".to_owned()
