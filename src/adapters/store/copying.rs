@@ -6,7 +6,10 @@
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
 
-use super::error::{Cause, TransactionError};
+use super::{
+    error::{Cause, TransactionError},
+    stored_text::StoredText,
+};
 use crate::{
     domain::{credential::SealedCredential, ids::AccountName},
     ports::{Author, StoreError},
@@ -149,7 +152,7 @@ pub(super) struct JsonRow {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     pub(super) place: i64,
     #[diesel(sql_type = diesel::sql_types::Text)]
-    pub(super) row: String,
+    pub(super) row: StoredText,
 }
 
 /// Quotes an identifier. SQLite and PostgreSQL agree on the form.

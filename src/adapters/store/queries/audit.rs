@@ -11,6 +11,7 @@ use crate::{
     adapters::store::{
         error::{TransactionError, unavailable},
         schema::audit_log as table,
+        stored_text::{NullableText, StoredText},
     },
     domain::{
         audit::{Actor, AuditAction, AuditEntry, AuditEvent},
@@ -25,14 +26,23 @@ use crate::{
 struct EntryRow {
     id: i64,
     at: i64,
+    #[diesel(deserialize_as = StoredText)]
     actor: String,
+    #[diesel(deserialize_as = NullableText)]
     address: Option<String>,
+    #[diesel(deserialize_as = NullableText)]
     request_id: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     action: String,
+    #[diesel(deserialize_as = StoredText)]
     subject: String,
+    #[diesel(deserialize_as = StoredText)]
     result: String,
+    #[diesel(deserialize_as = NullableText)]
     detail: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     digest: String,
+    #[diesel(deserialize_as = StoredText)]
     mark: String,
 }
 

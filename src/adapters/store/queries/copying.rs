@@ -21,6 +21,7 @@ use crate::{
             Column, CopyError, JsonRow, RestoreRequest, Restored, Sink, Source, TableCopy, TableRows, Tables, quoted,
         },
         schema::{api_tokens, config_secrets, llm_providers, revocations},
+        stored_text::StoredText,
     },
     domain::{
         api_token::Grant,
@@ -95,7 +96,7 @@ async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_
             let found: Vec<JsonRow> = sql_query(tables::next_rows(table, &columns, after)).load(connection).await?;
             let Some(last) = found.last() else { break };
             after = last.place;
-            let rows: Vec<&str> = found.iter().map(|row| row.row.as_str()).collect();
+            let rows: Vec<&str> = found.iter().map(|row| row.row.0.as_str()).collect();
             let rows = format!("[{}]", rows.join(","));
             let names = columns.iter().map(|column| column.name.clone()).collect();
             sink(TableRows { table: (*table).to_owned(), columns: names, count: found.len(), rows })?;
@@ -148,13 +149,13 @@ async fn restore(
     source: &mut Source<'_>,
     order: &RestoreRequest<'_>,
 ) -> Result<Restored, CopyError> {
-    let known_tokens: Vec<String> = api_tokens::table.select(api_tokens::id).load(connection).await?;
+    let known_tokens: Vec<StoredText> = api_tokens::table.select(api_tokens::id).load(connection).await?;
     let count = replace_all(connection, Tables::Main, source, order.progress).await?;
     let of_page = api_tokens::table.filter(api_tokens::scope.eq_any(Grant::PAGE_GRANTS));
     diesel::delete(of_page).execute(connection).await?;
     let tokens = api_tokens::table.order(api_tokens::name).select((api_tokens::id, api_tokens::name));
-    let tokens: Vec<(String, String)> = tokens.load(connection).await?;
-    let returned_tokens = tokens.into_iter().filter(|(id, _)| !known_tokens.contains(id)).map(|(_, name)| name);
+    let tokens: Vec<(StoredText, StoredText)> = tokens.load(connection).await?;
+    let returned_tokens = tokens.into_iter().filter(|(id, _)| !known_tokens.contains(id)).map(|(_, name)| name.0);
     let mut restored = Restored { rows: count, returned_tokens: returned_tokens.collect(), ..Restored::default() };
     let now = store.clock(connection, order.author.at).await?;
     for row in rows(connection, None).await? {
