@@ -3,12 +3,16 @@
 use super::LOCK;
 use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
-/// Lifts the time limit, because reading a whole table may take longer than other queries.
-pub(super) const BEGIN_SNAPSHOT: &str =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
+/// Lifts the time limits, because reading a whole table may take longer than other queries, and writing its rows to a
+/// slow disk may take long between two of them.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 pub(super) fn begin_write() -> String {
-    format!("BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0")
+    format!(
+        "BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0"
+    )
 }
 
 pub(super) fn columns_of(table: &str) -> String {
