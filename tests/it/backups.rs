@@ -174,6 +174,24 @@ async fn a_table_of_another_application_is_neither_copied_nor_emptied() {
     assert_eq!(database.cell("count(*)", "llm_providers").await.as_deref(), Some("1"));
 }
 
+#[tokio::test]
+async fn an_unreadable_row_moves_to_postgresql_and_stays_unreadable() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let key = ("GOCLAW_ENCRYPTION__KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    let (sqlite_home, postgres_home) = (Home::new(&provider).with(key.0, key.1), replicas::home(&provider, &database));
+    let gateway = sqlite_home.start().await;
+    gateway.sign_in().await;
+    gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    gateway.stop().await;
+    sqlite_home.change_database("UPDATE llm_providers SET settings = 'no JSON', display_name = 'a' || char(0)");
+    let done = restore(&postgres_home, &back_up(&sqlite_home, &[]), &[]);
+    assert!(done.code == Some(0) && done.stdout.contains("openai-codex: cannot be read"), "{done:?}");
+    assert_eq!(database.cell("settings #>> '{}'", "llm_providers").await.as_deref(), Some("no JSON"));
+    let gateway = postgres_home.start().await;
+    assert_eq!(gateway.status().await["state"], "unreadable");
+    assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"][0]["name"], "editor");
+}
+
 #[test]
 fn each_table_of_the_schema_is_copied_or_local_to_a_machine() {
     let schema = include_str!("../../src/adapters/store/schema.rs");

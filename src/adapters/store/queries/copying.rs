@@ -130,7 +130,8 @@ async fn replace_all(
         }
         // A column that the archive lacks gets its default value.
         columns.retain(|column| batch.columns.contains(&column.name));
-        sql_query(tables::insert(&batch.table, &columns)).bind::<Text, _>(&batch.rows).execute(connection).await?;
+        let rows = tables::accepted(&batch.rows, &columns);
+        sql_query(tables::insert(&batch.table, &columns)).bind::<Text, _>(&*rows).execute(connection).await?;
         count += batch.count;
         progress(count);
     }

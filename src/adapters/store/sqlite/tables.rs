@@ -1,5 +1,7 @@
 //! The SQL that copies whole tables as JSON in SQLite: see `queries/copying.rs`.
 
+use std::borrow::Cow;
+
 use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
@@ -31,6 +33,11 @@ pub(super) fn next_rows(table: &str, columns: &[Column], after: i64) -> String {
 
 pub(super) fn after_reading() -> Option<&'static str> {
     None
+}
+
+/// Returns the rows as they are: SQLite accepts all of them.
+pub(super) fn accepted<'r>(rows: &'r str, _columns: &[Column]) -> Cow<'r, str> {
+    Cow::Borrowed(rows)
 }
 
 /// Returns a statement that inserts the rows of a JSON array, its only parameter.
