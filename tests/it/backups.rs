@@ -2,11 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use goclaw::adapters::store::Tables;
+use goclaw::adapters::store::{TableCopy, TableRows, Tables};
 use serde_json::{Value, json};
 
 use crate::{
     replicas,
+    store_contract::fixtures::{Fixture, Postgres, Sqlite},
     support::{
         command_output::CommandOutput,
         gateway::{Gateway, Home, http},
@@ -190,6 +191,27 @@ async fn an_unreadable_row_moves_to_postgresql_and_stays_unreadable() {
     let gateway = postgres_home.start().await;
     assert_eq!(gateway.status().await["state"], "unreadable");
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"][0]["name"], "editor");
+}
+
+/// Archives of a PostgreSQL database that went through pg_dump have the tables in this order.
+async fn restore_items_before_their_responses(store: &impl TableCopy) {
+    let batch = |table: &str, row: Value| {
+        let columns = row.as_object().expect("an object").keys().cloned().collect();
+        TableRows { table: table.to_owned(), columns, count: 1, rows: json!([row]).to_string() }
+    };
+    let item = batch("response_items", json!({"item": "item_1", "response": "resp_1"}));
+    let response = json!({"id": "resp_1", "owner": "a", "previous": null, "content": "c", "size": 1, "used_at": 1});
+    let mut batches = [item, batch("responses", response)].into_iter();
+    assert_eq!(store.restore_responses(&mut || Ok(batches.next())).await.expect("both are restored"), 2);
+    let orphan = batch("response_items", json!({"item": "item_2", "response": "resp_2"}));
+    let mut batches = [orphan].into_iter();
+    assert!(store.restore_responses(&mut || Ok(batches.next())).await.is_err(), "references are checked at the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_are_restored_before_their_responses() {
+    restore_items_before_their_responses(&*Sqlite::open().await.store()).await;
+    restore_items_before_their_responses(&*Postgres::open().await.store()).await;
 }
 
 #[test]

@@ -75,14 +75,13 @@ impl TableCopy for Store {
 }
 
 /// Ends the transaction. A failed rollback is ignored: it would hide the error that led to it, and the database rolls
-/// back when the connection ends.
+/// back when the connection ends. After a failed commit, SQLite's transaction is still open.
 async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError> {
-    if commits {
-        connection.batch_execute("COMMIT").await?;
-    } else {
+    let committed = if commits { connection.batch_execute("COMMIT").await } else { Ok(()) };
+    if !commits || committed.is_err() {
         let _ = connection.batch_execute("ROLLBACK").await;
     }
-    Ok(())
+    Ok(committed?)
 }
 
 async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {

@@ -7,8 +7,9 @@ use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
 
+/// An archive may have items before their responses, so references are checked at the end.
 pub(super) fn begin_write() -> String {
-    "BEGIN IMMEDIATE".to_owned()
+    "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON".to_owned()
 }
 
 pub(super) fn columns_of(table: &str) -> String {
