@@ -64,6 +64,9 @@ impl RequestDetails {
     }
 }
 
+/// Maximum of each count. A provider can send any number, and the sums of a day must fit into the database.
+const MAX_TOKENS: u64 = 1 << 40;
+
 /// The tokens of a response, as the provider counted them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenUsage {
@@ -102,10 +105,11 @@ impl TokenUsage {
     pub fn of_json(json: &[u8]) -> Option<Self> {
         let WithUsage { usage, response } = serde_json::from_slice(json).ok()?;
         let usage = usage.or(response.and_then(|response| response.usage))?;
+        let capped = |tokens: u64| tokens.min(MAX_TOKENS);
         Some(Self {
-            input: usage.input_tokens?,
-            cached: usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default(),
-            output: usage.output_tokens.unwrap_or_default(),
+            input: capped(usage.input_tokens?),
+            cached: capped(usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default()),
+            output: capped(usage.output_tokens.unwrap_or_default()),
         })
     }
 }

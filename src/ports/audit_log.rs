@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{SealError, SecretCipher, StoreError};
 use crate::domain::{
-    audit::{Actor, AuditEntry, AuditEvent},
+    audit::{Actor, AuditEntry, AuditEvent, Checkpoint},
     sealed::SealContext,
     sealed_secret::SealedSecret,
     time::Timestamp,
@@ -60,7 +60,7 @@ pub trait AuditLog: Send + Sync {
     /// Returns at most `limit` entries with ids above `after`, oldest first.
     async fn oldest(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Deletes the entries from before `time`, except the newest entry of the log. Appends an entry about the deletion.
-    /// Returns the number of deleted entries.
-    async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError>;
+    /// Deletes the entry `end` and all earlier ones, and appends an entry about the deletion. Returns the number of
+    /// deleted entries. MUST delete nothing if the log does not have `end`, or if it is the newest entry.
+    async fn delete_through(&self, end: &Checkpoint, author: &Author) -> Result<usize, StoreError>;
 }

@@ -27,6 +27,8 @@ pub enum StoreTrouble {
     DiskFull,
     ReadOnly,
     Damaged,
+    /// It did not confirm a change, which may have been made.
+    Unconfirmed,
 }
 
 impl StoreTrouble {
@@ -34,6 +36,7 @@ impl StoreTrouble {
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Unavailable => "the database is unavailable",
+            Self::Unconfirmed => "the database did not confirm a change",
             Self::DiskFull => "the disk of the database is full; free some space",
             Self::ReadOnly => "the database cannot be written; check the permissions of its file, folder and disk",
             Self::Damaged => {
@@ -45,6 +48,17 @@ impl StoreTrouble {
 }
 
 impl StoreError {
+    /// Returns the error of a commit that was begun. It stays unknown whether the change was made.
+    #[must_use]
+    pub fn unconfirmed(self) -> Self {
+        match self {
+            Self::Unavailable { doing, trouble: StoreTrouble::Unavailable, source } => {
+                Self::Unavailable { doing, trouble: StoreTrouble::Unconfirmed, source }
+            }
+            known @ (Self::Unavailable { .. } | Self::Unreadable(_)) => known,
+        }
+    }
+
     /// Returns the problem of the database; None if only a row is unreadable.
     pub fn trouble(&self) -> Option<StoreTrouble> {
         match self {

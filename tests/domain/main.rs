@@ -33,3 +33,4 @@ mod models;
 mod provider_refusal;
 mod proxy;
 mod retry_time;
+mod token_usage;

@@ -83,6 +83,7 @@ async fn only_one_of_two_gateways_with_different_keys_starts_on_an_empty_databas
         revocations: store.clone(),
         api_tokens: store.clone(),
         logins: store.clone(),
+        audit: store.clone(),
         ..gateway.keys(keys)
     };
     let (one, other) = (on_empty(&[1]), on_empty(&[2]));
@@ -175,14 +176,16 @@ async fn convert_to_first_format(gateway: &TestGateway) {
 async fn a_database_of_the_first_format_is_adopted_once() {
     let (gateway, token) = with_account_and_token().await;
     convert_to_first_format(&gateway).await;
+    gateway.store.delete_audit_log();
     let before = gateway.values().await;
     let refused = gateway.keys(&[1]).check(Adoption::No).await;
     assert!(matches!(refused, Err(AppError::Key(KeyError::NotAdopted))), "{refused:?}");
     assert!(is_wrong_key(gateway.keys(&[2]).check(Adoption::Requested).await.map(drop)));
     assert_eq!(gateway.values().await, before);
 
+    gateway.keys(&[1]).check(Adoption::Requested).await.expect("the owner adopts the database");
     let adopted = gateway.another_gateway(1);
-    adopted.start().await.expect("the gateway adopts the database");
+    adopted.start().await.expect("the gateway starts");
     assert!(adopted.access.find(&token).is_some());
     assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
 
@@ -191,4 +194,23 @@ async fn a_database_of_the_first_format_is_adopted_once() {
     let later = gateway.another_gateway(1);
     later.start().await.expect("the gateway starts");
     assert!(later.access.find(&token).is_none(), "a mark that is deleted after the adoption is not created again");
+}
+
+/// Somebody who can write to the database may have an old secret of the first format, and can delete newer rows.
+#[tokio::test]
+async fn no_start_marks_an_api_token() {
+    for has_audit_log in [true, false] {
+        let (gateway, token) = with_account_and_token().await;
+        convert_to_first_format(&gateway).await;
+        if !has_audit_log {
+            gateway.store.delete_audit_log();
+        }
+        let started = gateway.another_gateway(1);
+        started.start().await.expect("the gateway starts");
+        assert!(started.access.find(&token).is_none(), "with an audit log: {has_audit_log}");
+        if !has_audit_log {
+            let adopted = Some(("access-1".to_owned(), Some("refresh-1".to_owned())));
+            assert_eq!(gateway.tokens(OPENAI).await, adopted);
+        }
+    }
 }

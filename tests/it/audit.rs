@@ -174,12 +174,49 @@ async fn a_deletion_by_the_gateway_is_not_reported_as_a_problem() {
     for seconds in 1..=6 {
         append(&store, &seconds.to_string(), &author(at(seconds))).await;
     }
-    store.delete_before(at(3), &author(at(7))).await.expect("no store error");
-    store.delete_before(at(5), &author(at(8))).await.expect("no store error");
+    let oldest = store.oldest(0, 2).await.expect("no store error");
+    let [first, second] = [0, 1].map(|index: usize| oldest[index].checkpoint());
     let audit = audit(store);
+    assert_eq!(audit.delete_before(at(3)).await.expect("no store error"), 2);
+    assert_eq!(audit.delete_before(at(5)).await.expect("no store error"), 2);
     assert_eq!(audit.verify(None).await.expect("no store error").problems, Vec::<String>::new());
+    for deleted in [first, second] {
+        let problems = audit.verify(Some(&deleted)).await.expect("no store error").problems;
+        assert!(problems.len() == 1 && problems[0].contains("was deleted"), "{problems:?}");
+    }
     sqlite.execute("UPDATE audit_log SET subject = 'x' WHERE id = 5");
     assert_eq!(audit.verify(None).await.expect("no store error").problems.len(), 1, "the change of entry 5");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_times_delete_no_entry() {
+    for change in [
+        "UPDATE audit_log SET at = 0",
+        "UPDATE audit_log SET at = 0 WHERE id = 1",
+        "UPDATE audit_log SET at = 0 WHERE id = 5",
+        "UPDATE audit_log SET at = 0, digest = 'x' WHERE id = 1",
+    ] {
+        let sqlite = Sqlite::open().await;
+        let store = sqlite.store();
+        for seconds in 11..=16 {
+            append(&store, &seconds.to_string(), &author(at(seconds))).await;
+        }
+        sqlite.execute(change);
+        assert_eq!(audit(store.clone()).delete_before(at(9)).await.expect("no store error"), 0, "{change}");
+        assert_eq!(store.oldest(0, 9).await.expect("no store error").len(), 6, "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_from_a_clock_in_the_past_deletes_no_newer_entries() {
+    let sqlite = Sqlite::open().await;
+    let store = sqlite.store();
+    for seconds in [1, 11, 2, 12] {
+        append(&store, &seconds.to_string(), &author(at(seconds))).await;
+    }
+    let audit = audit(store.clone());
+    assert_eq!(audit.delete_before(at(9)).await.expect("no store error"), 1);
+    assert_eq!(audit.verify(None).await.expect("no store error").problems, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,10 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
+use goclaw::adapters::store::{TableCopy, TableRows, Tables};
 use serde_json::{Value, json};
 
 use crate::{
     replicas,
+    store_contract::fixtures::{Fixture, Postgres, Sqlite},
     support::{
         command_output::CommandOutput,
         gateway::{Gateway, Home, http},
@@ -155,6 +157,75 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     assert_eq!(back.run(&["audit", "verify"]).code, Some(0));
     gateway.sign_in_again().await;
     assert_eq!(gateway.status().await["state"], "active");
+}
+
+#[tokio::test]
+async fn a_table_of_another_application_is_neither_copied_nor_emptied() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    database.execute("CREATE TABLE invoices (number BIGINT); INSERT INTO invoices VALUES (1)").await;
+    let file = back_up(&home, &[]);
+    database.execute("INSERT INTO invoices VALUES (2)").await;
+    let done = restore(&home, &file, &["--replace"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(database.cell("count(*)", "invoices").await.as_deref(), Some("2"));
+    assert_eq!(database.cell("count(*)", "llm_providers").await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn an_unreadable_row_moves_to_postgresql_and_stays_unreadable() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let key = ("GOCLAW_ENCRYPTION__KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    let (sqlite_home, postgres_home) = (Home::new(&provider).with(key.0, key.1), replicas::home(&provider, &database));
+    let gateway = sqlite_home.start().await;
+    gateway.sign_in().await;
+    gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    gateway.stop().await;
+    sqlite_home.change_database("UPDATE llm_providers SET settings = 'no JSON', display_name = 'a' || char(0)");
+    let done = restore(&postgres_home, &back_up(&sqlite_home, &[]), &[]);
+    assert!(done.code == Some(0) && done.stdout.contains("openai-codex: cannot be read"), "{done:?}");
+    assert_eq!(database.cell("settings #>> '{}'", "llm_providers").await.as_deref(), Some("no JSON"));
+    let gateway = postgres_home.start().await;
+    assert_eq!(gateway.status().await["state"], "unreadable");
+    assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"][0]["name"], "editor");
+}
+
+/// Archives of a PostgreSQL database that went through pg_dump have the tables in this order.
+async fn restore_items_before_their_responses(store: &impl TableCopy) {
+    let batch = |table: &str, row: Value| {
+        let columns = row.as_object().expect("an object").keys().cloned().collect();
+        TableRows { table: table.to_owned(), columns, count: 1, rows: json!([row]).to_string() }
+    };
+    let item = batch("response_items", json!({"item": "item_1", "response": "resp_1"}));
+    let response = json!({"id": "resp_1", "owner": "a", "previous": null, "content": "c", "size": 1, "used_at": 1});
+    let mut batches = [item, batch("responses", response)].into_iter();
+    assert_eq!(store.restore_responses(&mut || Ok(batches.next())).await.expect("both are restored"), 2);
+    let orphan = batch("response_items", json!({"item": "item_2", "response": "resp_2"}));
+    let mut batches = [orphan].into_iter();
+    assert!(store.restore_responses(&mut || Ok(batches.next())).await.is_err(), "references are checked at the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_are_restored_before_their_responses() {
+    restore_items_before_their_responses(&*Sqlite::open().await.store()).await;
+    restore_items_before_their_responses(&*Postgres::open().await.store()).await;
+}
+
+#[test]
+fn each_table_of_the_schema_is_copied_or_local_to_a_machine() {
+    let schema = include_str!("../../src/adapters/store/schema.rs");
+    let in_schema = schema.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     "));
+    let in_schema = in_schema.filter_map(|line| line.trim().split_once(" (")).map(|(table, _)| table);
+    let mut in_schema: Vec<&str> = in_schema.collect();
+    in_schema.sort_unstable();
+    let local = ["change_feed", "login_sessions", "machine_clock", "replicas", "requests"];
+    let copied = [Tables::Main, Tables::Responses].map(Tables::names);
+    let mut known: Vec<&str> = [&local[..], copied[0], copied[1]].concat();
+    known.sort_unstable();
+    assert_eq!(in_schema, known, "add a new table to the lists in store/copying.rs, or to those that are local");
 }
 
 async fn login_id_in(database: &Database) -> Value {

@@ -49,6 +49,7 @@ fn with_store(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
         revocations: store.clone(),
         api_tokens: store.clone(),
         keys: store.clone(),
+        audit: store.clone(),
         ..ports
     }
 }

@@ -199,6 +199,25 @@ async fn the_start_waits_for_a_database_that_is_not_up_yet() {
     assert!(log.contains("the database postgres on localhost is available"), "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_start_waits_for_a_server_that_accepts_writes() {
+    let mut server = PostgresServer::create(RULES);
+    server.start();
+    let client = server.client().await;
+    client.batch_execute("ALTER ROLE postgres SET default_transaction_read_only = on").await.expect("a setting");
+    let url = server.url("localhost", "postgres?target_session_attrs=read-write");
+    let home = Home::without_provider()
+        .with("GOCLAW_DATABASE__URL", &url)
+        .with("GOCLAW_SERVER__TOKEN", &"t".repeat(32))
+        .with("GOCLAW_ENCRYPTION__KEY", &"0".repeat(64));
+    let gateway = home.spawn(home.command(&[]), "gateway");
+    let is_waiting = || async { home.printed("gateway", "stderr").contains("waiting up to").then_some(()) };
+    eventually("the gateway to wait", is_waiting).await;
+    // This connection is older than the setting.
+    client.batch_execute("ALTER ROLE postgres RESET default_transaction_read_only").await.expect("a setting");
+    drop(home.wait_until_healthy(gateway).await);
+}
+
 #[test]
 fn with_a_wait_of_zero_the_start_fails_at_once() {
     let home = Home::without_provider()

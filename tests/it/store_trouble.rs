@@ -6,7 +6,12 @@ use serde_json::json;
 
 use crate::{
     models::signed_in,
-    support::gateway::{Gateway, Home, eventually, pause},
+    replicas,
+    support::{
+        gateway::{Gateway, Home, eventually, pause},
+        postgres::Database,
+        provider::Provider,
+    },
 };
 
 /// Waits until the log contains `text`, and returns the line.
@@ -83,4 +88,25 @@ async fn a_full_disk_is_named_in_errors_and_a_damaged_database_at_start() {
         "{}",
         start.stderr
     );
+}
+
+#[tokio::test]
+async fn a_commit_without_confirmation_is_not_reported_as_no_change() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let gateway = home.start().await;
+    // A deferred trigger runs in the commit, which then takes longer than the gateway waits.
+    database
+        .execute(
+            "CREATE FUNCTION wait_long() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_sleep(7); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON audit_log DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION wait_long()",
+        )
+        .await;
+    let refused = gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("store_unavailable")), "{}", refused.text);
+    assert!(refused.text.contains("not known whether the change was made"), "{}", refused.text);
+    let is_stored = || async { (database.cell("count(*)", "api_tokens").await.as_deref() == Some("1")).then_some(()) };
+    eventually("the change, which was made after all", is_stored).await;
 }

@@ -87,6 +87,52 @@ async fn an_unreadable_row_affects_no_other_account_on_any_replica() {
     assert_eq!(status(&second, "studio").await["state"], "absent");
 }
 
+/// SQLite stores bytes that are no UTF-8. PostgreSQL refuses them.
+const NOT_UTF8: [&str; 10] = [
+    "UPDATE llm_providers SET api_key = CAST(x'76323aff' AS TEXT) WHERE name = 'studio'",
+    "UPDATE llm_providers SET display_name = CAST(x'ff' AS TEXT) WHERE name = 'openai-codex'",
+    "UPDATE api_tokens SET name = CAST(x'ff' AS TEXT) WHERE id = (SELECT max(id) FROM api_tokens)",
+    "UPDATE api_tokens SET digest = CAST(x'ff' AS TEXT) WHERE id = (SELECT min(id) FROM api_tokens)",
+    "UPDATE credential_events SET provider = CAST(x'ff' AS TEXT) WHERE id = 1",
+    "UPDATE login_sessions SET detail = CAST(x'ff' AS TEXT), provider = CAST(x'ff' AS TEXT)",
+    "UPDATE audit_log SET subject = CAST(x'ff' AS TEXT)",
+    "INSERT INTO provider_feedback VALUES ('spare', CAST(x'ff' AS TEXT), '{}')",
+    "UPDATE change_feed SET accounts = CAST(x'ff' AS TEXT)",
+    "INSERT INTO revocations (id, provider, provider_type, login_id, token, client, created_at, next_attempt_at) \
+     VALUES (CAST(x'ff' AS TEXT), 'studio', 'openai-codex', 'l', 't', CAST(x'ff' AS TEXT), 0, 0)",
+];
+
+#[tokio::test]
+async fn bytes_that_are_no_utf8_affect_only_their_rows() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    sign_in(&provider, &gateway, "studio").await;
+    for name in ["editor", "laptop"] {
+        assert_eq!(gateway.post("/v1/tokens", json!({"name": name})).await.status, 200);
+    }
+    gateway.stop().await;
+    for damage in NOT_UTF8 {
+        home.change_database(damage);
+    }
+    let gateway = home.start().await;
+    assert_only_studio_is_unreadable(&gateway, "llm_providers", "a text that is no UTF-8").await;
+    for path in ["/v1/tokens", "/v1/activity", "/v1/audit"] {
+        assert_eq!(gateway.get(path).await.status, 200, "{path}");
+    }
+    let logout = gateway.post("/v1/auth/studio/logout", json!({})).await;
+    assert_eq!((logout.status, &logout.json()["removed"]), (200, &json!(true)), "{}", logout.text);
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    sign_in(&provider, &gateway, "studio").await;
+    gateway.stop().await;
+    home.change_database(
+        "UPDATE config_secrets SET value = CAST(x'ff' AS TEXT) WHERE key = 'oauth.studio.refresh_token'",
+    );
+    let gateway = home.start().await;
+    assert_only_studio_is_unreadable(&gateway, "config_secrets", "a refresh token that is no UTF-8").await;
+}
+
 #[tokio::test]
 async fn the_cli_explains_how_to_repair_an_unreadable_account() {
     let provider = Provider::approving();

@@ -127,6 +127,13 @@ const TESTS = {
     check(requests.some((url) => url.endsWith("/v1/sessions?tokens=true")), "the choice to revoke the programs' tokens is sent");
   },
 
+  async "a sign-out that the gateway does not confirm"({ page }) {
+    await waitForCards(page);
+    await page.locator("#leave").click();
+    check(await appears(page, "The gateway didn’t confirm it"), "the page says so");
+    check(await page.evaluate(() => sessionStorage.length === 0), "the session is deleted from the tab");
+  },
+
   async "connecting by a pasted address, then a prompt"({ page, context, requests }) {
     await waitForCards(page);
     const [tab] = await Promise.all([context.waitForEvent("page"), control(page, NEEDS_LOGIN, "connect").click()]);
@@ -165,6 +172,20 @@ const TESTS = {
     await press(page, "Start again");
     await press(page, "Cancel");
     check(await appears(page, /^Sign-in cancelled$/), "the next one can be cancelled");
+  },
+
+  async "a sign-in that is completed after its time"({ page, gateway }) {
+    await waitForCards(page);
+    await control(page, NEEDS_LOGIN, "connect").click();
+    await waitForText(page, "Approve in the other tab");
+    // Its code is being redeemed, so it is neither pending nor over.
+    const login = gateway.pending.get(NEEDS_LOGIN);
+    gateway.pending.delete(NEEDS_LOGIN);
+    check(await appears(page, "Checking the outcome"), "its outcome is not guessed");
+    await Promise.all([page.waitForResponse((response) => response.url().endsWith("/cancel")), press(page, "Cancel")]);
+    gateway.pending.set(NEEDS_LOGIN, { ...login, expires_at: login.expires_at + 600 });
+    gateway.endLogin(NEEDS_LOGIN, "completed");
+    check(await appears(page, "Connected as work@example.test"), "a cancel that came too late does not hide its success");
   },
 
   async "adding and disconnecting an account"({ page }) {
@@ -215,7 +236,9 @@ const OPTIONS = {
   "a session expires without use and is extended by use": { hash: "", set: { sessionSeconds: 6 } },
   "connecting by a pasted address, then a prompt": { refusals: /400/ },
   "a declined sign-in without the event stream": { set: { hasEventStream: false, loginEndsAs: "denied" }, refusals: /404/ },
+  "a sign-out that the gateway does not confirm": { set: { signOutFails: true }, refusals: /503/ },
   "a sign-in that times out": { set: { loginSeconds: 4 } },
+  "a sign-in that is completed after its time": { set: { loginSeconds: 4 } },
   "a gateway that stops and returns": { refusals: /ERR_/ },
   "a browser without a clipboard": { prepare: () => Object.defineProperty(navigator, "clipboard", { value: undefined }) },
 };

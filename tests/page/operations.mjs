@@ -65,7 +65,7 @@ export const OPERATIONS = {
     return { status: "pending", auth_url: `${gateway.address}/docs${AUTHORIZE_QUERY}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
       callback: settings.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
   },
-  cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),
+  cancel: (gateway, name) => ({ status: gateway.openLogin(name) && gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),
   callback(gateway, name, { redirect_url }) {
     if (!gateway.openLogin(name)) throw new Refusal(409, "no_pending_login", "No pending login", "No sign-in is waiting. Start one.");
     if (!redirect_url.includes("state=of-this-login")) {

@@ -32,7 +32,7 @@ const WORDS = "They rotate so that a stolen copy gives itself away: every use re
 const DEFAULTS = {
   accounts: { "openai-codex": "good", "openai-codex-work": "needs", suno: "expiring", dashscope: "absent" },
   wrongTokensAllowed: 20, sessionSeconds: 1800, loginSeconds: 360, loginEndsAs: null, loginEndsAfter: 800, answersAfter: 0, wordsEvery: 40,
-  isSilent: false, hasEventStream: true, callbackPortIsTaken: false, quotaIsUsedUp: false, requests: 40, refreshFails: false, revocation: "revoked",
+  isSilent: false, hasEventStream: true, callbackPortIsTaken: false, quotaIsUsedUp: false, requests: 40, refreshFails: false, signOutFails: false, revocation: "revoked",
 };
 
 class StandIn {
@@ -115,6 +115,7 @@ class StandIn {
     if (bearer !== SESSION_TOKEN || !this.session) throw unauthorized();
     switch (path) {
       case "/v1/session":
+        if (this.settings.signOutFails) throw new Refusal(503, "store_unavailable", "Database unavailable", "the database does not respond");
         this.session = null;
         return { status: "signed out" };
       case "/v1/sessions":
@@ -189,7 +190,8 @@ class StandIn {
 
   openLogin(name) {
     const login = this.pending.get(name);
-    return login && login.expires_at > now() ? login : null;
+    if (login && login.expires_at <= now()) this.endLogin(name, "expired");
+    return this.pending.get(name) ?? null;
   }
 
   endLogin(name, outcome) {

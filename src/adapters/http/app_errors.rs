@@ -126,8 +126,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         }
         AppError::LoginFailed(end) => with_detail(failure_kind(end.outcome), &end.reason),
         AppError::Store(error) => {
-            let trouble = error.trouble().unwrap_or(StoreTrouble::Unavailable).in_words();
-            with_detail(Kind::StoreUnavailable, &format!("nothing was changed: {trouble}; see the gateway's log"))
+            with_detail(Kind::StoreUnavailable, &store_detail(error.trouble().unwrap_or(StoreTrouble::Unavailable)))
         }
         AppError::StoreDown(_) => with_next_step(Kind::StoreUnavailable, "see the gateway's log"),
         AppError::Vault(_) | AppError::Key(_) => with_detail(
@@ -161,6 +160,15 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
             )
         }
     }
+}
+
+fn store_detail(trouble: StoreTrouble) -> String {
+    let effect = if trouble == StoreTrouble::Unconfirmed {
+        "it is not known whether the change was made, so look before you repeat it"
+    } else {
+        "nothing was changed"
+    };
+    format!("{effect}: {}; see the gateway's log", trouble.in_words())
 }
 
 /// Returns what happens to tokens that could not be saved in the database.

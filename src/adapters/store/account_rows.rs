@@ -2,7 +2,12 @@
 
 use diesel::prelude::*;
 
-use super::{json_text::Document, rows::Place, schema::llm_providers};
+use super::{
+    json_text::Document,
+    rows::Place,
+    schema::llm_providers,
+    stored_text::{NullableText, StoredText},
+};
 use crate::domain::{
     credential::SealedCredential,
     history::Revision,
@@ -18,25 +23,35 @@ use crate::domain::{
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = llm_providers, treat_none_as_null = true)]
 pub(super) struct ProviderRow {
+    #[diesel(deserialize_as = StoredText)]
     id: String,
+    #[diesel(deserialize_as = StoredText)]
     pub(super) name: String,
+    #[diesel(deserialize_as = NullableText)]
     display_name: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     provider_type: String,
+    #[diesel(deserialize_as = StoredText)]
     api_base: String,
+    #[diesel(deserialize_as = StoredText)]
     api_key: String,
     enabled: bool,
     settings: Document,
+    #[diesel(deserialize_as = StoredText)]
     login_id: String,
     generation: i64,
     created_at: i64,
     updated_at: i64,
+    #[diesel(deserialize_as = StoredText)]
     state: String,
     attempt: i64,
     failures: i64,
+    #[diesel(deserialize_as = NullableText)]
     lease_id: Option<String>,
     lease_until: Option<i64>,
     sent_at: Option<i64>,
     next_attempt_at: Option<i64>,
+    #[diesel(deserialize_as = NullableText)]
     cause: Option<String>,
     revision: i64,
 }
@@ -96,13 +111,17 @@ impl ProviderRow {
 }
 
 /// A row and its sealed refresh token.
-pub(super) type AccountRow = (ProviderRow, Option<String>);
+pub(super) type AccountRow = (ProviderRow, Option<StoredText>);
 
 impl TryFrom<AccountRow> for SealedCredential {
     type Error = UnreadableRow;
 
     fn try_from((row, refresh_token): AccountRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: "llm_providers", row: &row.name };
+        if row.id.contains(char::REPLACEMENT_CHARACTER) {
+            // A change of the account would not find its row.
+            return Err(place.invalid("id"));
+        }
         let settings = ProviderSettings::from_json(place.decode("settings", &row.settings)?);
         let settings = settings.map_err(|error| place.invalid_because("settings", error))?;
         let metadata = settings.metadata().map_err(|error| place.invalid_because("settings", error))?;
@@ -147,7 +166,7 @@ impl TryFrom<AccountRow> for SealedCredential {
             },
             revision: Revision(row.revision),
             access_token: SealedSecret::from_stored(row.api_key),
-            refresh_token: refresh_token.map(SealedSecret::from_stored),
+            refresh_token: refresh_token.map(|token| SealedSecret::from_stored(token.into())),
             metadata,
             settings,
             created_at: Timestamp::from_unix_millis(row.created_at),

@@ -1,12 +1,15 @@
 //! Copies whole tables out of a database and into one, for backups.
 //!
 //! The database itself converts rows to JSON objects and back. Therefore SQLite and PostgreSQL can exchange rows, and a
-//! new table needs no code here.
+//! new table needs only its name here.
 
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
 
-use super::error::{Cause, TransactionError};
+use super::{
+    error::{Cause, TransactionError},
+    stored_text::StoredText,
+};
 use crate::{
     domain::{credential::SealedCredential, ids::AccountName},
     ports::{Author, StoreError},
@@ -17,14 +20,22 @@ pub(super) fn batch_size(table: &str) -> usize {
     if table == "responses" { 8 } else { 100 }
 }
 
-/// Tables that are local to a machine or short-lived: changes and reports of replicas, a clock, pending logins, records
-/// of requests, and the schema's version.
-const NOT_COPIED: [&str; 6] =
-    ["__diesel_schema_migrations", "change_feed", "login_sessions", "machine_clock", "replicas", "requests"];
+/// The tables of accounts. Tables that are local to a machine or short-lived are not copied: changes and reports of
+/// replicas, a clock, pending logins, records of requests, and the schema's version.
+const MAIN: [&str; 8] = [
+    "llm_providers",
+    "config_secrets",
+    "credential_events",
+    "revocations",
+    "api_tokens",
+    "key_checks",
+    "audit_log",
+    "provider_feedback",
+];
 /// Remembered responses and the usage of programs. With SQLite, these tables are in a separate file.
 const OF_RESPONSES: [&str; 3] = ["responses", "response_items", "usage"];
 
-/// Which tables are copied.
+/// Which tables are copied. The lists are fixed, because a PostgreSQL schema may have tables of other applications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tables {
     /// All copied tables except those of `Responses`.
@@ -34,9 +45,18 @@ pub enum Tables {
 }
 
 impl Tables {
+    /// Returns the names of the tables. Each follows those that it references.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Main => &MAIN,
+            Self::Responses => &OF_RESPONSES,
+        }
+    }
+
+    /// Returns whether rows of an archive belong to this part. Those of unknown tables belong to `Main`, whose restore
+    /// then fails and changes nothing.
     pub fn include(self, table: &str) -> bool {
-        let is_of_responses = OF_RESPONSES.contains(&table);
-        !NOT_COPIED.contains(&table) && is_of_responses == (self == Self::Responses)
+        OF_RESPONSES.contains(&table) == (self == Self::Responses)
     }
 }
 
@@ -132,7 +152,7 @@ pub(super) struct JsonRow {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     pub(super) place: i64,
     #[diesel(sql_type = diesel::sql_types::Text)]
-    pub(super) row: String,
+    pub(super) row: StoredText,
 }
 
 /// Quotes an identifier. SQLite and PostgreSQL agree on the form.

@@ -12,6 +12,8 @@ use diesel::{
     sqlite::{Sqlite, SqliteValue},
 };
 
+use super::stored_text::StoredText;
+
 /// The SQL type: `jsonb` in PostgreSQL, text in SQLite. The numbers are PostgreSQL's OIDs of `jsonb` and `jsonb[]`.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(sqlite_type(name = "Text"), postgres_type(oid = 3802, array_oid = 3807))]
@@ -27,7 +29,7 @@ const JSONB_VERSION: u8 = 1;
 
 impl FromSql<JsonText, Sqlite> for Document {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        <String as FromSql<Text, Sqlite>>::from_sql(value).map(Self)
+        <StoredText as FromSql<Text, Sqlite>>::from_sql(value).map(|text| Self(text.0))
     }
 }
 

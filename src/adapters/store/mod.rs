@@ -17,6 +17,7 @@ mod response_rows;
 mod rows;
 mod schema;
 mod sqlite;
+mod stored_text;
 mod timed;
 
 pub use copying::{CopyError, RestoreRequest, Restored, Sink, Source, TableCopy, TableRows, Tables};

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use super::schema::{requests, usage};
+use super::{
+    schema::{requests, usage},
+    stored_text::{NullableText, StoredText},
+};
 use crate::domain::{
     ids::AccountName,
     request_record::{RequestDetails, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
@@ -15,15 +18,23 @@ use crate::domain::{
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = requests)]
 pub(super) struct RecordRow {
+    #[diesel(deserialize_as = StoredText)]
     id: String,
+    #[diesel(deserialize_as = NullableText)]
     trace_id: Option<String>,
     at: i64,
+    #[diesel(deserialize_as = StoredText)]
     method: String,
+    #[diesel(deserialize_as = StoredText)]
     route: String,
     status: i64,
+    #[diesel(deserialize_as = StoredText)]
     ending: String,
+    #[diesel(deserialize_as = NullableText)]
     program: Option<String>,
+    #[diesel(deserialize_as = NullableText)]
     account: Option<String>,
+    #[diesel(deserialize_as = NullableText)]
     model: Option<String>,
     input: Option<i64>,
     cached: Option<i64>,
@@ -37,8 +48,11 @@ pub(super) struct RecordRow {
 #[diesel(table_name = usage)]
 pub(super) struct UsageRow {
     day: i64,
+    #[diesel(deserialize_as = StoredText)]
     program: String,
+    #[diesel(deserialize_as = StoredText)]
     account: String,
+    #[diesel(deserialize_as = StoredText)]
     model: String,
     requests: i64,
     failures: i64,

@@ -2,7 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::schema::{response_items, responses as table};
+use super::{
+    schema::{response_items, responses as table},
+    stored_text::{NullableText, StoredText},
+};
 use crate::domain::{
     ids::Principal,
     response_memory::{RememberedResponse, ResponseId},
@@ -13,9 +16,13 @@ use crate::domain::{
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = table)]
 pub(super) struct ResponseRow {
+    #[diesel(deserialize_as = StoredText)]
     pub(super) id: String,
+    #[diesel(deserialize_as = StoredText)]
     owner: String,
+    #[diesel(deserialize_as = NullableText)]
     previous: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     content: String,
     size: i64,
     used_at: i64,
@@ -55,12 +62,12 @@ impl ResponseRow {
         }
     }
 
-    pub(super) fn into_response(self, items: Vec<String>) -> RememberedResponse {
+    pub(super) fn into_response(self, items: Vec<StoredText>) -> RememberedResponse {
         RememberedResponse {
             id: ResponseId::from_stored(self.id),
             owner: Principal::named(self.owner),
             previous: self.previous.map(ResponseId::from_stored),
-            items,
+            items: items.into_iter().map(String::from).collect(),
             content: SealedSecret::from_stored(self.content),
             used_at: Timestamp::from_unix_millis(self.used_at),
         }

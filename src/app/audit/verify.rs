@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Number of entries read at a time.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 /// Maximum number of reported problems.
 const MAX_PROBLEMS: usize = 100;
 
@@ -109,6 +109,11 @@ impl Verification {
                 self.report(format!("the entries before {} are missing", first.id));
             } else if first.digest != first.digest_after(&before.digest) {
                 self.report(format!("entry {}: it was changed", first.id));
+            }
+            if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.id < first.id && **checkpoint != before)
+            {
+                let id = checkpoint.id;
+                self.report(format!("entry {id} was deleted, so it cannot be compared with the checkpoint"));
             }
         }
         if let Some((entries, key)) = self.unproven.take() {

@@ -3,12 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Audit;
-use crate::{app::AppError, domain::audit::Checkpoint};
+use super::{Audit, verify::PAGE};
+use crate::{
+    app::AppError,
+    domain::{audit::Checkpoint, time::Timestamp},
+};
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// How long entries are kept: a year and about a month.
 const KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// A deletion reads the whole log, so entries are deleted a day's worth at a time.
+const DELETION_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Audit {
     pub(in crate::app) fn start_watching(self: &Arc<Self>) {
@@ -37,11 +42,49 @@ impl Audit {
                     "the audit log lacks entries that were in it: an older copy of the database was restored, or somebody removed them");
             }
         }
-        self.log.delete_before(self.now().minus(KEPT_FOR), &self.vault.author(self.now())).await?;
+        let kept_from = self.now().minus(KEPT_FOR);
+        let oldest = self.log.oldest(i64::MIN, 1).await?;
+        if oldest.first().is_some_and(|oldest| oldest.at < kept_from.minus(DELETION_INTERVAL)) {
+            self.delete_before(kept_from).await?;
+        }
         let newest = self.log.newest(i64::MAX, 1).await?.first().map(|entry| entry.checkpoint());
         if let Some(checkpoint) = newest.as_ref().filter(|newest| last.as_ref() != Some(newest)) {
             tracing::info!(%checkpoint, "checkpoint of the audit log");
         }
         Ok(newest)
+    }
+
+    /// Deletes the entries from before `time` at the beginning of the log. Deletes nothing if the log does not verify:
+    /// somebody without the key may have changed the times of entries to have them deleted.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn delete_before(&self, time: Timestamp) -> Result<usize, AppError> {
+        let Some(end) = self.end_of_entries_before(time).await? else { return Ok(0) };
+        let findings = self.verify(None).await?;
+        if let Some(problem) = findings.problems.first() {
+            tracing::error!(%problem, "old audit entries are not deleted, because the audit log does not verify");
+            return Ok(0);
+        }
+        Ok(self.log.delete_through(&end, &self.vault.author(self.now())).await?)
+    }
+
+    /// Returns the entry before the first one that is not from before `time`.
+    async fn end_of_entries_before(&self, time: Timestamp) -> Result<Option<Checkpoint>, AppError> {
+        let mut end: Option<Checkpoint> = None;
+        loop {
+            let after = end.as_ref().map_or(i64::MIN, |end| end.id);
+            let entries = self.log.oldest(after, PAGE).await?;
+            let is_last = entries.len() < PAGE;
+            for entry in entries {
+                if entry.at >= time {
+                    return Ok(end);
+                }
+                end = Some(entry.checkpoint());
+            }
+            if is_last {
+                return Ok(end);
+            }
+        }
     }
 }

@@ -6,18 +6,14 @@
 //!
 //! A database without key checks is new or has the first format. In that format, secrets were bound to fewer values,
 //! and API tokens had no marks. Adoption reseals the secrets in one transaction. After that, the first format no longer
-//! opens. Deleting the key checks does not undo this, because values of the current format remain.
+//! opens. Deleting the key checks does not undo this, because values of the current format or audit entries remain.
 
 use std::collections::BTreeSet;
 
 use super::{Keys, Resealed, plan::Plan};
 use crate::{
     app::AppError,
-    domain::{
-        ids::KeyId,
-        keys::{KeyCheck, SealedColumn},
-        login_outcome::LoginOutcome,
-    },
+    domain::{ids::KeyId, keys::KeyCheck, login_outcome::LoginOutcome},
 };
 
 /// Attempts to add this gateway's key check while other gateways add theirs.
@@ -45,9 +41,9 @@ pub enum KeyError {
 pub enum Adoption {
     /// Never. Other gateways may share the database.
     No,
-    /// Only if one of its secrets opens, which proves that a holder of the key wrote it.
+    /// Only if one of its secrets opens, which proves that a holder of the key wrote it. API tokens get no marks.
     IfASecretOpens,
-    /// Always. The owner requested it.
+    /// Always, with marks for all API tokens. The owner requested it.
     Requested,
 }
 
@@ -110,10 +106,14 @@ impl Keys {
     /// Plans the adoption of a database without key checks. The plan is empty if there is nothing to adopt.
     async fn plan_without_checks(&self, adoption: Adoption) -> Result<Plan, AppError> {
         let values = self.store.sealed_values().await?;
-        let used: BTreeSet<KeyId> = values.iter().filter_map(|value| value.value.as_ref()?.key_id()).collect();
-        let is_current = values.iter().filter_map(|value| value.value.as_ref()).any(|value| !value.is_first_format());
-        if is_current {
-            let opens = self.opens_any().await?;
+        let mut used: BTreeSet<KeyId> = values.iter().filter_map(|value| value.value.as_ref()?.key_id()).collect();
+        let newest_entry = self.audit.newest(i64::MAX, 1).await?.pop();
+        let has_current = values.iter().filter_map(|value| value.value.as_ref()).any(|value| !value.is_first_format());
+        // Versions with the first format had no audit log.
+        if has_current || newest_entry.is_some() {
+            used.extend(newest_entry.as_ref().and_then(|entry| entry.mark.key_id()));
+            let opens_mark = newest_entry.is_some_and(|entry| self.vault.check_audit_mark(&entry).is_ok());
+            let opens = opens_mark || self.opens_any().await?;
             return if opens { Ok(Plan::default()) } else { Err(self.wrong_key(used.into_iter())) };
         }
         let has_secrets = !used.is_empty();
@@ -124,10 +124,16 @@ impl Keys {
             // API tokens without marks are not adopted, because anybody could have written them.
             Adoption::No | Adoption::IfASecretOpens => return Ok(Plan::default()),
         }
-        let plan = self.plan_to_adopt().await?;
-        // Any key can make a mark, so marks do not prove the key. Values that do not open stay unchanged.
-        let opens = plan.replacements.iter().any(|value| value.column != SealedColumn::ApiToken);
-        if opens || plan.unopened.is_empty() { Ok(plan) } else { Err(self.wrong_key(used.into_iter())) }
+        let mut plan = self.plan_to_adopt().await?;
+        // Values that do not open stay unchanged.
+        if plan.replacements.is_empty() && !plan.unopened.is_empty() {
+            return Err(self.wrong_key(used.into_iter()));
+        }
+        // Anybody who can write to the database could have written the API tokens, so a start marks none.
+        if adoption == Adoption::Requested {
+            self.add_marks(&mut plan).await?;
+        }
+        Ok(plan)
     }
 
     /// Whether any value of the current format opens.

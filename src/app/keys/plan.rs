@@ -71,7 +71,7 @@ impl Keys {
         Ok(plan)
     }
 
-    /// Plans to reseal all secrets of a database of the first format, and to mark all API tokens.
+    /// Plans to reseal all secrets of a database of the first format.
     pub(super) async fn plan_to_adopt(&self) -> Result<Plan, AppError> {
         let mut plan = Plan::default();
         for account in self.credentials.list().await?.readable {
@@ -91,10 +91,15 @@ impl Keys {
             let new = self.vault.adopt(&SealContext::of_revocation(&queued), &queued.token);
             plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
         }
+        Ok(plan)
+    }
+
+    /// Adds the marks of all API tokens to the plan of an adoption.
+    pub(super) async fn add_marks(&self, plan: &mut Plan) -> Result<(), AppError> {
         for stored in self.api_tokens.list().await? {
             let new = self.vault.mark(&stored.token, None);
             plan.add(SealedColumn::ApiToken, stored.token.id.as_str(), None, new);
         }
-        Ok(plan)
+        Ok(())
     }
 }

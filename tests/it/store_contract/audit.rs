@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use goclaw::{
     domain::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, NewToken, SealedApiToken},
-        audit::{AuditAction, AuditEntry, AuditEvent},
+        audit::{AuditAction, AuditEntry, AuditEvent, Checkpoint},
         ids::{DisplayName, KeyId, LoginId},
         keys::KeyCheck,
         login_outcome::LoginOutcome,
@@ -170,16 +170,18 @@ async fn entries_are_paged_in_both_directions(fixture: impl Fixture) {
 
 async fn deleting_old_entries_appends_an_entry(fixture: impl Fixture) {
     let store = fixture.store();
-    assert_eq!(store.delete_before(at(9), &author(at(9))).await.unwrap(), 0, "the log is empty");
+    let unknown = Checkpoint { id: 2, digest: "x".to_owned() };
+    assert_eq!(store.delete_through(&unknown, &author(at(9))).await.unwrap(), 0, "the log is empty");
     for seconds in 1..=3 {
         append(store.as_ref(), seconds).await;
     }
     let second = store.oldest(1, 1).await.unwrap().remove(0);
-    assert_eq!(store.delete_before(at(1), &author(at(9))).await.unwrap(), 0, "no entry is older");
-    assert_eq!(store.delete_before(at(3), &author(at(9))).await.unwrap(), 2);
+    assert_eq!(store.delete_through(&unknown, &author(at(9))).await.unwrap(), 0, "another entry has this id");
+    assert_eq!(store.delete_through(&second.checkpoint(), &author(at(9))).await.unwrap(), 2);
     let remaining = store.oldest(0, 9).await.unwrap();
     assert_eq!(ids(&remaining), [3, 4]);
     assert_eq!((remaining[1].action.as_str(), remaining[1].subject.as_str()), ("entries_deleted", "2"));
     assert_eq!(remaining[1].detail.as_ref(), Some(&second.digest));
-    assert_eq!(store.delete_before(at(99), &author(at(99))).await.unwrap(), 1, "the newest entry stays");
+    let newest = remaining[1].checkpoint();
+    assert_eq!(store.delete_through(&newest, &author(at(99))).await.unwrap(), 0, "the newest entry stays");
 }

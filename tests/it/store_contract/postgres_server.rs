@@ -7,7 +7,8 @@ use goclaw::{
         store::{OpenStoreError, PostgresStore},
         system::SystemClock,
     },
-    ports::TokenStore,
+    domain::request_record::{TokenUsage, UsageKey, UsageSums},
+    ports::{RequestLog, TokenStore},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -77,6 +78,28 @@ async fn a_server_without_durable_commits_is_rejected() {
     database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name)).await;
     let refusal = open(&database).await.map(drop).unwrap_err();
     assert!(matches!(refusal, OpenStoreError::NotDurable { .. }), "{refusal:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_default_isolation_level_has_no_effect() {
+    let database = Database::create().await;
+    let setting = format!("ALTER DATABASE {} SET default_transaction_isolation = 'repeatable read'", database.name);
+    database.execute(&setting).await;
+    let store = open(&database).await.expect("the database opens");
+    let key = UsageKey { day: 1, program: "laptop".into(), account: "work".into(), model: "a".into() };
+    let tokens = TokenUsage { input: 1, cached: 1, output: 1 };
+    let sums = UsageSums { requests: 1, failures: 1, tokens };
+    // With repeatable read, the row that the other transaction writes meanwhile would be an error.
+    let other = "BEGIN; INSERT INTO usage VALUES (1, 'laptop', 'work', 'a', 1, 1, 1, 1, 1); SELECT pg_sleep(2); COMMIT";
+    let sleeping = "pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    let recording = async {
+        let is_written = || async { (database.cell("count(*)", sleeping).await.as_deref() == Some("1")).then_some(()) };
+        eventually("the other transaction", is_written).await;
+        store.record(&[], &[(key.clone(), sums)]).await
+    };
+    let ((), recorded) = tokio::join!(database.execute(other), recording);
+    recorded.expect("the sums are added");
+    assert_eq!(store.usage(1, 1).await.expect("the sums")[0].1.requests, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

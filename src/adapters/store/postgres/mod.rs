@@ -14,7 +14,13 @@ mod server;
 mod tables;
 mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use diesel::{
     QueryResult,
@@ -96,12 +102,17 @@ impl PostgresStore {
     {
         let _timed = TimedQuery::begin(doing);
         let mut connection = self.connection(doing).await?;
+        // Until the commit begins, the server undoes the work of a lost connection.
+        let is_committing = AtomicBool::new(false);
         let transaction = connection.transaction(async |connection| {
             sql_query(LOCK).execute(connection).await?;
-            work(connection).await
+            let done = work(connection).await?;
+            is_committing.store(true, Ordering::Relaxed);
+            Ok::<T, TransactionError>(done)
         });
         let outcome = timeout(OPERATION_TIMEOUT, transaction).await;
-        self.settle(doing, connection, outcome)
+        let outcome = self.settle(doing, connection, outcome);
+        outcome.map_err(|error| if is_committing.into_inner() { error.unconfirmed() } else { error })
     }
 
     async fn connection(&self, doing: &'static str) -> Result<Object<Connection>, StoreError> {

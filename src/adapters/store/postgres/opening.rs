@@ -35,8 +35,10 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Time limit for the first connection, which may take two attempts.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time limits, so that a stuck query or transaction does not block others.
-const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
+/// Time limits, so that a stuck query or transaction does not block others. Also sets the isolation level for which the
+/// queries are written, because role or database may have another default.
+const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; \
+                     SET default_transaction_isolation = 'read committed'";
 /// Acquires the lock that lets one replica migrate at a time; 3577 is arbitrary.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(3577) AS is_acquired";
 /// The gateway waits 10 minutes at most for another replica's migration.

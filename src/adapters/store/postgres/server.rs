@@ -119,15 +119,18 @@ impl Server {
     }
 }
 
-/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has
-/// reached its maximum number of connections.
+/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, has reached
+/// its maximum number of connections, or does not have the role that `target_session_attrs` requires yet.
 fn may_come_up(error: &Error) -> bool {
     if let Some(code) = error.code() {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);
     }
     let mut causes = iter::successors(error.source(), |&cause| cause.source());
-    let kind = causes.find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let cause = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
     // TLS errors have the kind `InvalidData`.
     let lasting_kinds = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied];
-    error.is_closed() || kind.is_some_and(|kind| !lasting_kinds.contains(&kind))
+    // tokio-postgres reports the wrong role as `PermissionDenied`, but not with an error number of the system.
+    let has_other_role =
+        |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none();
+    error.is_closed() || cause.is_some_and(|cause| !lasting_kinds.contains(&cause.kind()) || has_other_role(cause))
 }

@@ -1,17 +1,25 @@
 //! PostgreSQL's SQL for copying whole tables as JSON, for `queries/copying.rs`.
 
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
 use super::LOCK;
 use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
-/// Lifts the time limit, because reading a whole table may take longer than other queries.
-pub(super) const BEGIN_SNAPSHOT: &str =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
-/// Lists the tables in the order of their creation, so that each follows those that it references.
-pub(super) const LIST: &str = "SELECT relname::text AS name FROM pg_class \
-    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY oid";
+/// NUL in a JSON string. Neither `text` nor `jsonb` can store it.
+const ESCAPED_NUL: &str = "\\u0000";
+/// Lifts the time limits, because reading a whole table may take longer than other queries, and writing its rows to a
+/// slow disk may take long between two of them.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
+/// An archive may have items before their responses, so references are checked at the end.
 pub(super) fn begin_write() -> String {
-    format!("BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0")
+    format!(
+        "BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; SET CONSTRAINTS ALL DEFERRED"
+    )
 }
 
 pub(super) fn columns_of(table: &str) -> String {
@@ -44,6 +52,26 @@ pub(super) fn next_rows(table: &str, _columns: &[Column], _after: i64) -> String
 
 pub(super) fn after_reading() -> Option<&'static str> {
     Some("CLOSE copied")
+}
+
+/// Returns a JSON array of rows without the values that PostgreSQL rejects, because one of them would fail the whole
+/// restore. Invalid JSON of SQLite becomes a JSON string, so that its row stays unreadable. NUL becomes U+FFFD.
+pub(super) fn accepted<'r>(rows: &'r str, columns: &[Column]) -> Cow<'r, str> {
+    let of_json: Vec<&str> =
+        columns.iter().filter(|column| column.kind == "jsonb").map(|column| column.name.as_str()).collect();
+    if of_json.is_empty() && !rows.contains(ESCAPED_NUL) {
+        return Cow::Borrowed(rows);
+    }
+    let Ok(mut parsed) = serde_json::from_str::<Vec<Map<String, Value>>>(rows) else { return Cow::Borrowed(rows) };
+    for (column, value) in parsed.iter_mut().flatten() {
+        let Value::String(text) = value else { continue };
+        *text = text.replace('\0', "\u{FFFD}");
+        let is_valid = serde_json::from_str::<Value>(text).is_ok() && !text.contains(ESCAPED_NUL);
+        if of_json.contains(&column.as_str()) && !is_valid {
+            *text = Value::from(text.as_str()).to_string();
+        }
+    }
+    serde_json::to_string(&parsed).map_or(Cow::Borrowed(rows), Cow::Owned)
 }
 
 /// Returns SQL that inserts the rows of a JSON array, its only parameter. Identity columns keep their values.

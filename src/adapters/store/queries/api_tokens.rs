@@ -8,7 +8,12 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store, audit::append};
 use crate::{
-    adapters::store::{error::TransactionError, rows::Place, schema::api_tokens as table},
+    adapters::store::{
+        error::TransactionError,
+        rows::Place,
+        schema::api_tokens as table,
+        stored_text::{NullableText, StoredText},
+    },
     domain::{
         api_token::{ApiToken, ApiTokenId, Grant, SealedApiToken, TokenDigest},
         audit::AuditEvent,
@@ -23,13 +28,19 @@ use crate::{
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = table)]
 struct ApiTokenRow {
+    #[diesel(deserialize_as = StoredText)]
     id: String,
+    #[diesel(deserialize_as = StoredText)]
     name: String,
+    #[diesel(deserialize_as = StoredText)]
     scope: String,
+    #[diesel(deserialize_as = StoredText)]
     digest: String,
     created_at: i64,
     expires_at: Option<i64>,
+    #[diesel(deserialize_as = NullableText)]
     mac: Option<String>,
+    #[diesel(deserialize_as = NullableText)]
     parent: Option<String>,
     ends_at: Option<i64>,
     last_used_at: Option<i64>,
@@ -74,10 +85,11 @@ impl TryFrom<ApiTokenRow> for SealedApiToken {
 
 async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Result<bool, TransactionError> {
     let row = diesel::delete(table::table.find(id)).returning((table::name, table::scope));
-    let removed: Option<(String, String)> = row.get_result(connection).await.optional()?;
+    let removed: Option<(StoredText, StoredText)> = row.get_result(connection).await.optional()?;
     let Some((name, scope)) = removed else { return Ok(false) };
     let id = ApiTokenId::from_stored(id.to_owned());
-    append(connection, AuditEvent::token_revoked(&id, name, Grant::from_stored(&scope).as_ref()), author).await?;
+    append(connection, AuditEvent::token_revoked(&id, name.into(), Grant::from_stored(&scope.0).as_ref()), author)
+        .await?;
     Ok(true)
 }
 
@@ -144,7 +156,8 @@ impl ApiTokenStore for Store {
             let mut parents = vec![id.as_str().to_owned()];
             while !parents.is_empty() {
                 let children = table::table.filter(table::parent.eq_any(mem::take(&mut parents))).select(table::id);
-                parents = children.load(connection).await?;
+                let children: Vec<StoredText> = children.load(connection).await?;
+                parents = children.into_iter().map(String::from).collect();
                 for child in &parents {
                     delete(connection, child, author).await?;
                 }
@@ -160,9 +173,9 @@ impl ApiTokenStore for Store {
             if !programs {
                 tokens = tokens.filter(table::scope.eq_any(Grant::PAGE_GRANTS));
             }
-            let ids: Vec<String> = tokens.load(connection).await?;
+            let ids: Vec<StoredText> = tokens.load(connection).await?;
             for id in &ids {
-                delete(connection, id, author).await?;
+                delete(connection, &id.0, author).await?;
             }
             Ok(ids.len())
         })

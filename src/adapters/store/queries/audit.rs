@@ -11,9 +11,10 @@ use crate::{
     adapters::store::{
         error::{TransactionError, unavailable},
         schema::audit_log as table,
+        stored_text::{NullableText, StoredText},
     },
     domain::{
-        audit::{Actor, AuditAction, AuditEntry, AuditEvent},
+        audit::{Actor, AuditAction, AuditEntry, AuditEvent, Checkpoint},
         sealed_secret::SealedSecret,
         time::Timestamp,
     },
@@ -25,14 +26,23 @@ use crate::{
 struct EntryRow {
     id: i64,
     at: i64,
+    #[diesel(deserialize_as = StoredText)]
     actor: String,
+    #[diesel(deserialize_as = NullableText)]
     address: Option<String>,
+    #[diesel(deserialize_as = NullableText)]
     request_id: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     action: String,
+    #[diesel(deserialize_as = StoredText)]
     subject: String,
+    #[diesel(deserialize_as = StoredText)]
     result: String,
+    #[diesel(deserialize_as = NullableText)]
     detail: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     digest: String,
+    #[diesel(deserialize_as = StoredText)]
     mark: String,
 }
 
@@ -88,15 +98,16 @@ impl AuditLog for Store {
         self.run("read the audit log", async |connection| Ok(from_rows(entries.load(connection).await?))).await
     }
 
-    async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError> {
+    async fn delete_through(&self, end: &Checkpoint, author: &Author) -> Result<usize, StoreError> {
         self.write("delete old audit entries", async |connection| {
-            let Some(newest) = last(connection).await? else { return Ok(0) };
-            let old = table::at.lt(time.unix_millis()).and(table::id.lt(newest.id));
-            let last_old = table::table.filter(old).order(table::id.desc()).select(EntryRow::as_select());
-            let Some(last_old) = last_old.first(connection).await.optional()? else { return Ok(0) };
-            let (id, digest) = (last_old.id, last_old.digest);
-            let deleted = diesel::delete(table::table.filter(table::id.le(id))).execute(connection).await?;
-            let event = AuditEvent::done(AuditAction::EntriesDeleted, id.to_string(), Some(digest));
+            let is_end = table::id.eq(end.id).and(table::digest.eq(&end.digest));
+            let found: i64 = table::table.filter(is_end).count().get_result(connection).await?;
+            let newest = last(connection).await?;
+            if found == 0 || newest.is_none_or(|newest| newest.id <= end.id) {
+                return Ok(0);
+            }
+            let deleted = diesel::delete(table::table.filter(table::id.le(end.id))).execute(connection).await?;
+            let event = AuditEvent::done(AuditAction::EntriesDeleted, end.id.to_string(), Some(end.digest.clone()));
             append(connection, event, author).await?;
             Ok(deleted)
         })

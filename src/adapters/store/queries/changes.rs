@@ -6,14 +6,14 @@ use diesel_async::RunQueryDsl;
 
 use super::{Store, now_on_server};
 use crate::{
-    adapters::store::schema::change_feed as table,
+    adapters::store::{schema::change_feed as table, stored_text::StoredText},
     ports::{ChangeFeed, ChangeMark, ChangeMarks, StoreError},
 };
 
 #[async_trait]
 impl ChangeFeed for Store {
     async fn marks(&self) -> Result<ChangeMarks, StoreError> {
-        type Row = (String, String, String, String, String, Option<i64>);
+        type Row = (StoredText, StoredText, StoredText, StoredText, StoredText, Option<i64>);
         // Every replica runs this query twice a second, so the query also reads the server's clock.
         let compare_clocks = self.clock_comparison();
         let row = table::table.select((
@@ -28,7 +28,7 @@ impl ChangeFeed for Store {
         let (accounts, logins, api_tokens, keys, feedback, server_time) = row;
         compare_clocks(server_time);
         let [accounts, logins, api_tokens, keys, feedback] =
-            [accounts, logins, api_tokens, keys, feedback].map(ChangeMark);
+            [accounts, logins, api_tokens, keys, feedback].map(|mark| ChangeMark(mark.into()));
         Ok(ChangeMarks { accounts, logins, api_tokens, keys, feedback })
     }
 }

@@ -21,6 +21,7 @@ use crate::{
             Column, CopyError, JsonRow, RestoreRequest, Restored, Sink, Source, TableCopy, TableRows, Tables, quoted,
         },
         schema::{api_tokens, config_secrets, llm_providers, revocations},
+        stored_text::StoredText,
     },
     domain::{
         api_token::Grant,
@@ -33,12 +34,6 @@ use crate::{
 
 /// The number of accounts between two reports of the progress.
 const ACCOUNTS_PER_REPORT: usize = 1_000;
-
-#[derive(QueryableByName)]
-struct Named {
-    #[diesel(sql_type = Text)]
-    name: String,
-}
 
 #[async_trait]
 impl TableCopy for Store {
@@ -80,36 +75,30 @@ impl TableCopy for Store {
 }
 
 /// Ends the transaction. A failed rollback is ignored: it would hide the error that led to it, and the database rolls
-/// back when the connection ends.
+/// back when the connection ends. After a failed commit, SQLite's transaction is still open.
 async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError> {
-    if commits {
-        connection.batch_execute("COMMIT").await?;
-    } else {
+    let committed = if commits { connection.batch_execute("COMMIT").await } else { Ok(()) };
+    if !commits || committed.is_err() {
         let _ = connection.batch_execute("ROLLBACK").await;
     }
-    Ok(())
-}
-
-async fn names(connection: &mut Connection, which: Tables) -> Result<Vec<String>, CopyError> {
-    let found: Vec<Named> = sql_query(tables::LIST).load(connection).await?;
-    Ok(found.into_iter().map(|table| table.name).filter(|name| which.include(name)).collect())
+    Ok(committed?)
 }
 
 async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {
-    for table in names(connection, which).await? {
-        let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
-        if let Some(open) = tables::before_reading(&table, &columns) {
+    for table in which.names() {
+        let columns: Vec<Column> = sql_query(tables::columns_of(table)).load(connection).await?;
+        if let Some(open) = tables::before_reading(table, &columns) {
             connection.batch_execute(&open).await?;
         }
         let mut after = i64::MIN;
         loop {
-            let found: Vec<JsonRow> = sql_query(tables::next_rows(&table, &columns, after)).load(connection).await?;
+            let found: Vec<JsonRow> = sql_query(tables::next_rows(table, &columns, after)).load(connection).await?;
             let Some(last) = found.last() else { break };
             after = last.place;
-            let rows: Vec<&str> = found.iter().map(|row| row.row.as_str()).collect();
+            let rows: Vec<&str> = found.iter().map(|row| row.row.0.as_str()).collect();
             let rows = format!("[{}]", rows.join(","));
             let names = columns.iter().map(|column| column.name.clone()).collect();
-            sink(TableRows { table: table.clone(), columns: names, count: found.len(), rows })?;
+            sink(TableRows { table: (*table).to_owned(), columns: names, count: found.len(), rows })?;
         }
         if let Some(close) = tables::after_reading() {
             connection.batch_execute(close).await?;
@@ -125,13 +114,13 @@ async fn replace_all(
     source: &mut Source<'_>,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<usize, CopyError> {
-    let known = names(connection, which).await?;
+    let known = which.names();
     for table in known.iter().rev() {
         sql_query(format!("DELETE FROM {}", quoted(table))).execute(connection).await?;
     }
     let mut count = 0;
     while let Some(batch) = source()? {
-        if !known.contains(&batch.table) {
+        if !known.contains(&batch.table.as_str()) {
             return Err(CopyError::Unknown(format!("the table {}", batch.table)));
         }
         let mut columns: Vec<Column> = sql_query(tables::columns_of(&batch.table)).load(connection).await?;
@@ -140,13 +129,14 @@ async fn replace_all(
         }
         // A column that the archive lacks gets its default value.
         columns.retain(|column| batch.columns.contains(&column.name));
-        sql_query(tables::insert(&batch.table, &columns)).bind::<Text, _>(&batch.rows).execute(connection).await?;
+        let rows = tables::accepted(&batch.rows, &columns);
+        sql_query(tables::insert(&batch.table, &columns)).bind::<Text, _>(&*rows).execute(connection).await?;
         count += batch.count;
         progress(count);
     }
     for table in known {
-        let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
-        if let Some(reset_sequence) = tables::after_writing(&table, &columns) {
+        let columns: Vec<Column> = sql_query(tables::columns_of(table)).load(connection).await?;
+        if let Some(reset_sequence) = tables::after_writing(table, &columns) {
             connection.batch_execute(&reset_sequence).await?;
         }
     }
@@ -159,13 +149,13 @@ async fn restore(
     source: &mut Source<'_>,
     order: &RestoreRequest<'_>,
 ) -> Result<Restored, CopyError> {
-    let known_tokens: Vec<String> = api_tokens::table.select(api_tokens::id).load(connection).await?;
+    let known_tokens: Vec<StoredText> = api_tokens::table.select(api_tokens::id).load(connection).await?;
     let count = replace_all(connection, Tables::Main, source, order.progress).await?;
     let of_page = api_tokens::table.filter(api_tokens::scope.eq_any(Grant::PAGE_GRANTS));
     diesel::delete(of_page).execute(connection).await?;
     let tokens = api_tokens::table.order(api_tokens::name).select((api_tokens::id, api_tokens::name));
-    let tokens: Vec<(String, String)> = tokens.load(connection).await?;
-    let returned_tokens = tokens.into_iter().filter(|(id, _)| !known_tokens.contains(id)).map(|(_, name)| name);
+    let tokens: Vec<(StoredText, StoredText)> = tokens.load(connection).await?;
+    let returned_tokens = tokens.into_iter().filter(|(id, _)| !known_tokens.contains(id)).map(|(_, name)| name.0);
     let mut restored = Restored { rows: count, returned_tokens: returned_tokens.collect(), ..Restored::default() };
     let now = store.clock(connection, order.author.at).await?;
     for row in rows(connection, None).await? {

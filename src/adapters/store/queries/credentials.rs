@@ -18,6 +18,7 @@ use crate::{
         error::TransactionError,
         rows::SkippedRows,
         schema::{config_secrets, llm_providers, revocations},
+        stored_text::StoredText,
     },
     domain::{
         audit::{AuditAction, AuditEvent},
@@ -286,11 +287,11 @@ async fn removal_of_unreadable(
 ) -> QueryResult<CredentialEvent> {
     let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
     let row = row.select((llm_providers::login_id, llm_providers::generation));
-    let (login_id, generation): (String, i64) = row.first(connection).await?;
+    let (login_id, generation): (StoredText, i64) = row.first(connection).await?;
     Ok(CredentialEvent {
         revision: Revision::default(),
         name: name.clone(),
-        login_id: LoginId::from_stored(login_id),
+        login_id: LoginId::from_stored(login_id.into()),
         generation: Generation(generation.try_into().unwrap_or_default()),
         kind: EventKind::SignedOut,
         cause: None,

@@ -10,6 +10,7 @@ use crate::{
         json_text::Document,
         rows::{Place, SkippedRows},
         schema::provider_feedback as table,
+        stored_text::StoredText,
     },
     domain::{
         ids::{AccountName, LoginId},
@@ -22,7 +23,9 @@ use crate::{
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = table)]
 struct FeedbackRow {
+    #[diesel(deserialize_as = StoredText)]
     provider: String,
+    #[diesel(deserialize_as = StoredText)]
     login_id: String,
     said: Document,
 }

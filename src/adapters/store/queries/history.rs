@@ -8,7 +8,12 @@ use diesel_async::RunQueryDsl;
 
 use super::{Backend, Connection, Store};
 use crate::{
-    adapters::store::{error::TransactionError, rows::Place, schema::credential_events as table},
+    adapters::store::{
+        error::TransactionError,
+        rows::Place,
+        schema::credential_events as table,
+        stored_text::{NullableText, StoredText},
+    },
     domain::{
         history::{CredentialEvent, EventKind, Revision},
         ids::{AccountName, Generation, LoginId},
@@ -26,11 +31,16 @@ struct EventRow {
     /// Assigned by the database.
     #[diesel(skip_insertion)]
     id: i64,
+    #[diesel(deserialize_as = StoredText)]
     provider: String,
+    #[diesel(deserialize_as = StoredText)]
     login_id: String,
     generation: i64,
+    #[diesel(deserialize_as = StoredText)]
     kind: String,
+    #[diesel(deserialize_as = NullableText)]
     cause: Option<String>,
+    #[diesel(deserialize_as = NullableText)]
     code: Option<String>,
     at: i64,
 }

@@ -14,6 +14,7 @@ use crate::{
         json_text::Document,
         rows::Place,
         schema::{api_tokens, config_secrets, key_checks, llm_providers, replicas, revocations},
+        stored_text::StoredText,
     },
     domain::{
         audit::{AuditAction, AuditEvent},
@@ -67,7 +68,7 @@ impl KeyStore for Store {
 
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError> {
         self.run("read the sealed values", async |connection| {
-            let to_value = |column| move |(row, text): (String, String)| value(column, row, Some(text));
+            let to_value = |column| move |(row, text): (StoredText, StoredText)| value(column, row, Some(text));
             let access = llm_providers::table.select((llm_providers::name, llm_providers::api_key));
             let mut values: Vec<SealedValue> =
                 access.load(connection).await?.into_iter().map(to_value(SealedColumn::AccessToken)).collect();
@@ -76,7 +77,7 @@ impl KeyStore for Store {
             let queued = revocations::table.select((revocations::id, revocations::token));
             values.extend(queued.load(connection).await?.into_iter().map(to_value(SealedColumn::Revocation)));
             let marks = api_tokens::table.select((api_tokens::id, api_tokens::mac));
-            let marks: Vec<(String, Option<String>)> = marks.load(connection).await?;
+            let marks: Vec<(StoredText, Option<StoredText>)> = marks.load(connection).await?;
             values.extend(marks.into_iter().map(|(row, mac)| value(SealedColumn::ApiToken, row, mac)));
             Ok(values)
         })
@@ -123,6 +124,7 @@ impl KeyStore for Store {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = replicas)]
 struct ReplicaRow {
+    #[diesel(deserialize_as = StoredText)]
     name: String,
     seen_at: i64,
     records: Document,
@@ -171,13 +173,16 @@ async fn replace(connection: &mut Connection, value: &Replacement) -> Result<boo
     Ok(changed > 0)
 }
 
-fn value(column: SealedColumn, row: String, text: Option<String>) -> SealedValue {
-    SealedValue { column, row, value: text.map(SealedSecret::from_stored) }
+fn value(column: SealedColumn, row: StoredText, text: Option<StoredText>) -> SealedValue {
+    SealedValue { column, row: row.into(), value: text.map(|text| SealedSecret::from_stored(text.into())) }
 }
 
 async fn checks(connection: &mut Connection) -> Result<Vec<KeyCheck>, TransactionError> {
     let rows = key_checks::table.order(key_checks::key_id).select((key_checks::key_id, key_checks::value));
-    let rows: Vec<(String, String)> = rows.load(connection).await?;
-    let check = |(key_id, value)| KeyCheck { key_id: KeyId::new(key_id), value: SealedSecret::from_stored(value) };
+    let rows: Vec<(StoredText, StoredText)> = rows.load(connection).await?;
+    let check = |(key_id, value): (StoredText, StoredText)| KeyCheck {
+        key_id: KeyId::new(key_id),
+        value: SealedSecret::from_stored(value.into()),
+    };
     Ok(rows.into_iter().map(check).collect())
 }

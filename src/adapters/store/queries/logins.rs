@@ -8,7 +8,13 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store, audit::append, revocations::queue};
 use crate::{
-    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::login_sessions as table},
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::Place,
+        schema::login_sessions as table,
+        stored_text::{NullableText, StoredText},
+    },
     domain::{
         audit::AuditEvent,
         confirmation::Replaces,
@@ -29,21 +35,32 @@ const TABLE: &str = "login_sessions";
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = table)]
 struct LoginRow {
+    #[diesel(deserialize_as = StoredText)]
     id: String,
+    #[diesel(deserialize_as = StoredText)]
     state_digest: String,
+    #[diesel(deserialize_as = StoredText)]
     state: String,
+    #[diesel(deserialize_as = StoredText)]
     verifier: String,
+    #[diesel(deserialize_as = StoredText)]
     provider: String,
+    #[diesel(deserialize_as = StoredText)]
     provider_type: String,
+    #[diesel(deserialize_as = NullableText)]
     display_name: Option<String>,
+    #[diesel(deserialize_as = StoredText)]
     principal: String,
     client: Document,
+    #[diesel(deserialize_as = StoredText)]
     outcome: String,
     outcome_at: i64,
     started_at: i64,
     expires_at: i64,
+    #[diesel(deserialize_as = NullableText)]
     detail: Option<String>,
     replace_account: bool,
+    #[diesel(deserialize_as = NullableText)]
     tokens: Option<String>,
 }
 
@@ -137,19 +154,19 @@ impl LoginStore for Store {
         let row = LoginRow::try_from(login)?;
         let (name, principal) = (login.session.name.as_str(), login.session.principal.as_str());
         let of_principal = table::provider.eq(name).and(table::principal.eq(principal));
-        let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
+        let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING)));
         self.write("begin a login", async |connection| {
             expire(connection, &author.gateway()).await?;
-            if let Some(earlier) = pending.first(connection).await.optional()? {
+            if let Some(earlier) = pending.select(LoginRow::as_select()).first(connection).await.optional()? {
                 let earlier: LoginRow = earlier;
-                let ended = [(earlier.id.clone(), earlier.provider.clone())];
+                let ended = [(StoredText(earlier.id.clone()), StoredText(earlier.provider.clone()))];
                 match earlier.try_into() {
                     Ok(earlier) => return Ok(BeginOutcome::AlreadyPending(Box::new(earlier))),
                     // An unreadable login cannot be completed, so it ends.
                     Err(unreadable) => self.skipped.report(&unreadable),
                 }
                 let end = ProgressRow::ended(LoginOutcome::Interrupted, author.at);
-                diesel::update(table::table.find(&ended[0].0)).set(end).execute(connection).await?;
+                diesel::update(pending).set(end).execute(connection).await?;
                 append_ends(connection, &ended, LoginOutcome::Interrupted, &author.gateway()).await?;
             }
             diesel::insert_into(table::table).values(row).execute(connection).await?;
@@ -235,7 +252,7 @@ impl LoginStore for Store {
         let end = diesel::update(unconfirmed).set(ProgressRow::ended(outcome, author.at));
         let end = end.returning((table::id, table::provider));
         self.write("decline a login", async |connection| {
-            let ended: Vec<(String, String)> = end.get_results(connection).await?;
+            let ended: Vec<EndedLogin> = end.get_results(connection).await?;
             if let (false, Some(revocation)) = (ended.is_empty(), revocation) {
                 queue(connection, revocation).await?;
             }
@@ -258,7 +275,7 @@ impl LoginStore for Store {
         let end = diesel::update(table::table.filter(under_way)).set(ended);
         let end = end.returning((table::id, table::provider));
         self.write("end a login", async |connection| {
-            let ended: Vec<(String, String)> = end.get_results(connection).await?;
+            let ended: Vec<EndedLogin> = end.get_results(connection).await?;
             append_ends(connection, &ended, outcome, author).await?;
             Ok(!ended.is_empty())
         })
@@ -273,7 +290,7 @@ impl LoginStore for Store {
         let interrupted = table::table.filter(table::provider.eq(name.as_str()).and(table::outcome.eq(INTERRUPTED)));
         let cancel_interrupted = diesel::update(interrupted).set(ProgressRow::ended(OUTCOME, author.at));
         self.write("cancel the logins under way", async |connection| {
-            let ended: Vec<(String, String)> = cancel.get_results(connection).await?;
+            let ended: Vec<EndedLogin> = cancel.get_results(connection).await?;
             append_ends(connection, &ended, OUTCOME, author).await?;
             cancel_interrupted.execute(connection).await?;
             Ok(ended.len())
@@ -291,7 +308,7 @@ impl LoginStore for Store {
         let old = table::table.filter(ended.and(table::outcome_at.lt(now.minus(keep).unix_millis())));
         self.write("sweep the logins", async |connection| {
             let expired = expire(connection, author).await?;
-            let interrupted: Vec<(String, String)> = interrupt.get_results(connection).await?;
+            let interrupted: Vec<EndedLogin> = interrupt.get_results(connection).await?;
             append_ends(connection, &interrupted, STUCK_OUTCOME, author).await?;
             diesel::delete(old).execute(connection).await?;
             Ok(expired + interrupted.len())
@@ -307,19 +324,22 @@ async fn expire(connection: &mut Connection, author: &Author) -> Result<usize, T
     let expire = diesel::update(table::table.filter(overdue))
         .set((table::outcome.eq(OUTCOME.as_str()), table::outcome_at.eq(table::expires_at)))
         .returning((table::id, table::provider));
-    let expired: Vec<(String, String)> = expire.get_results(connection).await?;
+    let expired: Vec<EndedLogin> = expire.get_results(connection).await?;
     append_ends(connection, &expired, OUTCOME, author).await?;
     Ok(expired.len())
 }
 
-/// Appends the audit entry of each login that has ended, given its id and its account.
+/// The id and the account of a login that has ended.
+type EndedLogin = (StoredText, StoredText);
+
+/// Appends the audit entry of each login that has ended.
 async fn append_ends(
     connection: &mut Connection,
-    ended: &[(String, String)],
+    ended: &[EndedLogin],
     outcome: LoginOutcome,
     author: &Author,
 ) -> Result<(), TransactionError> {
-    for (id, account) in ended {
+    for (StoredText(id), StoredText(account)) in ended {
         append(connection, AuditEvent::login_ended(account, outcome, format!("login {id}")), author).await?;
     }
     Ok(())
@@ -337,10 +357,10 @@ pub(super) async fn complete(
     let now = author.at;
     let login = table::table.find(id.as_str());
     let columns = (table::outcome, table::outcome_at, table::started_at, table::provider);
-    let found: Option<(String, i64, i64, String)> = login.select(columns).first(connection).await.optional()?;
+    let found: Option<(StoredText, i64, i64, StoredText)> = login.select(columns).first(connection).await.optional()?;
     let Some((progress, since, started_at, provider)) = found else { return Ok(None) };
     let required = replaces.required_progress();
-    let claimed_at = match LoginProgress::parse(&progress) {
+    let claimed_at = match LoginProgress::parse(&progress.0) {
         Some(progress) if progress == required => since,
         // The sweep of another replica has replaced the time of the claim, which came after the start.
         Some(LoginProgress::Ended(LoginOutcome::Interrupted)) if required == LoginProgress::Exchanging => started_at,
@@ -353,10 +373,9 @@ pub(super) async fn complete(
     // Cancel code exchanges that began earlier, so that none of them replaces this newer login.
     let exchanging = table::outcome.eq(EXCHANGING).and(table::outcome_at.le(claimed_at));
     let interrupted = table::outcome.eq(INTERRUPTED).and(table::started_at.le(started_at));
-    let of_account = || table::table.filter(table::provider.eq(&provider));
+    let of_account = || table::table.filter(table::provider.eq(&provider.0));
     let cancel = diesel::update(of_account().filter(exchanging)).set(ProgressRow::ended(EARLIER_OUTCOME, now));
-    let cancelled: Vec<(String, String)> =
-        cancel.returning((table::id, table::provider)).get_results(connection).await?;
+    let cancelled: Vec<EndedLogin> = cancel.returning((table::id, table::provider)).get_results(connection).await?;
     append_ends(connection, &cancelled, EARLIER_OUTCOME, author).await?;
     // The audit log already has an entry for the end of each of these.
     let cancel = diesel::update(of_account().filter(interrupted)).set(ProgressRow::ended(EARLIER_OUTCOME, now));

@@ -10,6 +10,7 @@ use crate::{
         error::TransactionError,
         response_rows::{NewRows, ResponseRow},
         schema::{response_items, responses as table},
+        stored_text::StoredText,
     },
     domain::{
         response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
@@ -44,7 +45,7 @@ async fn forget_oldest(
         if let Some(owner) = owner {
             oldest = oldest.filter(table::owner.eq(owner));
         }
-        let rows: Vec<(String, i64)> = oldest.limit(ROWS_PER_DELETE).load(connection).await?;
+        let rows: Vec<(StoredText, i64)> = oldest.limit(ROWS_PER_DELETE).load(connection).await?;
         if rows.is_empty() {
             break;
         }
@@ -52,7 +53,7 @@ async fn forget_oldest(
         for (id, size) in rows {
             if excess > 0 {
                 excess -= size;
-                gone.push(id);
+                gone.push(id.0);
             }
         }
         diesel::delete(table::table.filter(table::id.eq_any(gone))).execute(connection).await?;
@@ -77,9 +78,9 @@ impl ResponseMemory for Store {
         self.write("make room for responses", async |connection| {
             diesel::delete(table::table.filter(table::used_at.lt(oldest.unix_millis()))).execute(connection).await?;
             let sizes = table::table.group_by(table::owner).select((table::owner, total_size()));
-            let sizes: Vec<(String, i64)> = sizes.load(connection).await?;
+            let sizes: Vec<(StoredText, i64)> = sizes.load(connection).await?;
             for (owner, size) in sizes {
-                forget_oldest(connection, Some(&owner), size.saturating_sub(limits.per_owner)).await?;
+                forget_oldest(connection, Some(&owner.0), size.saturating_sub(limits.per_owner)).await?;
             }
             let in_all: i64 = table::table.select(total_size()).get_result(connection).await?;
             forget_oldest(connection, None, in_all.saturating_sub(limits.in_all)).await
@@ -111,11 +112,11 @@ impl ResponseMemory for Store {
     async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError> {
         self.run("read remembered items", async |connection| {
             let ids = response_items::table.filter(response_items::item.eq_any(items));
-            let ids: Vec<String> = ids.select(response_items::response).distinct().load(connection).await?;
+            let ids: Vec<StoredText> = ids.select(response_items::response).distinct().load(connection).await?;
             let mut found = Vec::new();
             for id in &ids {
                 if !limits.are_reached_by(&found) {
-                    found.extend(load(connection, id, limits.oldest).await?);
+                    found.extend(load(connection, &id.0, limits.oldest).await?);
                 }
             }
             Ok(found)

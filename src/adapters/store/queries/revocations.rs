@@ -8,7 +8,13 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store};
 use crate::{
-    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::revocations as table},
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::Place,
+        schema::revocations as table,
+        stored_text::{NullableText, StoredText},
+    },
     domain::{
         ids::{AccountName, LoginId},
         provider::ProviderType,
@@ -25,14 +31,20 @@ const TABLE: &str = "revocations";
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = table)]
 struct RevocationRow {
+    #[diesel(deserialize_as = StoredText)]
     id: String,
+    #[diesel(deserialize_as = StoredText)]
     provider: String,
+    #[diesel(deserialize_as = StoredText)]
     provider_type: String,
+    #[diesel(deserialize_as = StoredText)]
     login_id: String,
+    #[diesel(deserialize_as = StoredText)]
     token: String,
     client: Document,
     created_at: i64,
     next_attempt_at: i64,
+    #[diesel(deserialize_as = NullableText)]
     user_id: Option<String>,
 }
 
@@ -87,8 +99,8 @@ impl RevocationQueue for Store {
             .limit(limit.try_into().unwrap_or(i64::MAX))
             .select(table::id);
         self.run("find the revocations that are due", async |connection| {
-            let ids: Vec<String> = due.load(connection).await?;
-            Ok(ids.into_iter().map(RevocationId::from_stored).collect())
+            let ids: Vec<StoredText> = due.load(connection).await?;
+            Ok(ids.into_iter().map(|id| RevocationId::from_stored(id.into())).collect())
         })
         .await
     }

@@ -12,7 +12,10 @@ use diesel_async::RunQueryDsl;
 
 use super::Connection;
 use crate::{
-    adapters::store::schema::{llm_providers, machine_clock},
+    adapters::store::{
+        schema::{llm_providers, machine_clock},
+        stored_text::StoredText,
+    },
     domain::time::Timestamp,
     ports::Clock,
 };
@@ -36,8 +39,8 @@ pub(super) async fn corrected_now(
     let (now, since_boot) = (clock.now(), clock.since_boot());
     let ahead = now.unix_millis().saturating_sub(since_boot.as_millis().try_into().unwrap_or(i64::MAX));
     let stored = machine_clock::table.select((machine_clock::boot_id, machine_clock::wall_ahead));
-    match stored.first::<(String, i64)>(connection).await.optional()? {
-        Some((stored_id, stored)) if stored_id == boot_id => {
+    match stored.first::<(StoredText, i64)>(connection).await.optional()? {
+        Some((stored_id, stored)) if stored_id.0 == boot_id => {
             if ahead.abs_diff(stored) <= TOLERANCE_MILLIS {
                 return Ok(now);
             }

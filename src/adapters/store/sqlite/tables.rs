@@ -1,15 +1,15 @@
 //! The SQL that copies whole tables as JSON in SQLite: see `queries/copying.rs`.
 
+use std::borrow::Cow;
+
 use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
-/// Lists the oldest table first, so that a table comes after the tables that it references.
-pub(super) const LIST: &str =
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
 
+/// An archive may have items before their responses, so references are checked at the end.
 pub(super) fn begin_write() -> String {
-    "BEGIN IMMEDIATE".to_owned()
+    "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON".to_owned()
 }
 
 pub(super) fn columns_of(table: &str) -> String {
@@ -34,6 +34,11 @@ pub(super) fn next_rows(table: &str, columns: &[Column], after: i64) -> String {
 
 pub(super) fn after_reading() -> Option<&'static str> {
     None
+}
+
+/// Returns the rows as they are: SQLite accepts all of them.
+pub(super) fn accepted<'r>(rows: &'r str, _columns: &[Column]) -> Cow<'r, str> {
+    Cow::Borrowed(rows)
 }
 
 /// Returns a statement that inserts the rows of a JSON array, its only parameter.

@@ -37,7 +37,7 @@ function retitle() {
 	document.title = `${title} · goclaw`;
 }
 
-/** Parses `#/providers`, `#/providers/<name>`, `#/activity` or `#/requests`. The name may be followed by `/connect` or `/key`, and these by a new account's type and display name. */
+/** Parses `#/activity`, `#/requests`, `#/providers` and `#/providers/<name>`, then `/connect` or `/key`, then a new account's type and display name. */
 function parse() {
 	const [page, name, rest, type, display] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
 		try { return decodeURIComponent(part); } catch { return part; }

@@ -13,7 +13,7 @@ const back = (options = { kind: "btn-text" }) => link("Back to providers", "#/pr
 const POLL_MS = 2000;
 let clicked = null;
 
-/** Records a click, so that the view starts the login and opens the tab without a second click. */
+/** Records a click, so that the view starts the login at once. */
 export function startFromClick(name) {
 	clicked = { name, at: performance.now() };
 }
@@ -80,11 +80,12 @@ export function connectView(name, provider, draft) {
 		const redirect = redirectUri(started.auth_url);
 		const form = paste({ name, address: redirect.href, byHand, login: started.login_id, onDone: finish });
 		const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
+		const next = h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page");
 		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span.label", null, note));
 		show(h("div.two", null,
 			h("section.panel", { "aria-labelledby": "wait-h" },
-				h("div.wait", null, ring(started, () => finish("expired", "Sign-in timed out. Nothing was saved. Start again.")),
-					h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
+				h("div.wait", null, ring(started, next),
+					h("div", null, next,
 						small(opened ? `A new tab has opened at ${host}; if your browser blocked it, use the button below. Sign in there and approve. `
 							: `It opens in a new tab at ${host}. Sign in there and approve. `,
 						provider.provider_type === "openai-codex" && "OpenAI’s page calls the gateway Codex. ",
@@ -100,9 +101,11 @@ export function connectView(name, provider, draft) {
 	}
 
 	async function cancel() {
-		clearInterval(timer);
-		try { await api.cancel(name); } catch (error) {
-			if (!gone) { poll(); stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" })); }
+		try {
+			// The login may have ended, or its code is being redeemed.
+			if ((await api.cancel(name)).status === "no_pending_login") return check();
+		} catch (error) {
+			if (!gone) stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" }));
 			return;
 		}
 		finish("cancelled", "Sign-in cancelled. Nothing was saved.");
@@ -190,22 +193,18 @@ function asksFor(address, v) {
 		h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `Scopes: `, code(scopes.join(" ")), ". It never sees your password."));
 }
 
-/** Returns the countdown ring. Calls `onOver` once at the end. */
-function ring({ started_at: begun, expires_at: end }, onOver) {
+/** Returns the countdown ring. After its end, `heading` says that the poll decides. */
+function ring({ started_at: begun, expires_at: end }, heading) {
 	const total = end - begun;
 	const arc = svg("circle.left", { cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
 	const digits = h("span.digits", null);
 	const node = h("div.ring", { role: "timer", "aria-label": "Time left to approve" },
 		svg("svg", { viewBox: "0 0 112 112", "aria-hidden": "true" }, svg("circle.bed", { cx: 56, cy: 56, r: 53 }), arc),
 		h("b", null, digits, h("span.label", null, `left of ${minutes(total)}`)));
-	let over = false;
 	return onTick(node, (t) => {
 		const rest = Math.max(0, end - t);
 		digits.textContent = minutes(rest);
 		arc.setAttribute("stroke-dashoffset", String(Math.round((100 - (rest / total) * 100) * 10) / 10));
-		if (rest <= 0 && !over) {
-			over = true;
-			setTimeout(onOver);
-		}
+		if (rest <= 0) heading.textContent = "Checking the outcome";
 	});
 }

@@ -1,7 +1,7 @@
 // Builds elements and text nodes. No string is ever parsed as HTML.
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Creates an element of a tag with classes, such as `p.small`. `on*` attributes are listeners, `true` sets a bare attribute, null and false omit it. */
+/** Creates an element, such as `p.small`. `on*` attributes are listeners, `true` sets a bare one, null and false omit it. */
 export function h(name, attributes, ...children) {
 	const [tag, ...classes] = name.split(".");
 	return fill(document.createElement(tag), classes, attributes, children);

@@ -11,7 +11,7 @@ export function historyList(events, provider, limit = 12) {
 	return h("ol.log", null, shown.slice(0, limit).map((event) => entry(event, provider)));
 }
 
-/** Renders one event. `named`, the account's name or link, is set in the list of all accounts; the date is then omitted. */
+/** Renders one event. The list of all accounts passes `named`, the account's name or link, and omits the date. */
 export function entry(event, provider, named = null) {
 	const { shape, colour = colourOf(shape), title, text } = describe(event, provider);
 	return h("li", null, mark(shape, colour), h("div", null,

@@ -47,7 +47,7 @@ function end(reason) {
 export const session = {
 	get isOpen() { return current !== null; },
 	get hasLink() { return link !== null; },
-	/** Calls `listener` when the session ends: `idle`, `day`, `unknown` or `left`. */
+	/** Calls `listener` with a key of `ENDINGS` when the session ends. */
 	onEnd: (listener) => listeners.add(listener),
 	/** Redeems the one-time link. The page drops it after any response. */
 	async redeem() {
@@ -61,8 +61,8 @@ export const session = {
 	},
 	async signIn(token) { keep(await api.signIn(token)); },
 	async signOut() {
-		try { await api.signOut(); } catch { /* the session expires at the gateway anyway */ }
-		end("left");
+		// A 401 has ended the session already.
+		end(await api.signOut().then(() => "left", () => "unsure"));
 	},
 	async signOutEverywhere(tokens) {
 		await api.signOutEverywhere(tokens);

@@ -11,6 +11,7 @@ const ENDINGS = {
 	day: ["You were signed out of this page after 12 hours", `A sign-in lasts at most 12 hours. ${RUNNING}`],
 	unknown: ["This page’s session has ended", `It was ended elsewhere, or the gateway has a new token. ${RUNNING}`],
 	left: ["You are signed out of this page", RUNNING],
+	unsure: ["You are signed out in this tab", "The gateway didn’t confirm it."],
 };
 const openCommand = () => code("goclaw open");
 

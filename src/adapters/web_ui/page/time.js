@@ -25,7 +25,7 @@ const date = (at) => new Date(at * 1000);
 export const clock = (at) => MINUTE.format(date(at));
 export const clockSeconds = (at) => SECOND.format(date(at));
 
-/** Returns the days from today: 0 today, -1 yesterday. Counts from noon to noon, because of daylight saving time. */
+/** Returns the days from today: -1 for yesterday. Counts from noon to noon, because of daylight saving time. */
 function daysAway(at) {
 	const noon = (when) => new Date(when.getFullYear(), when.getMonth(), when.getDate(), 12).getTime();
 	return Math.round((noon(date(at)) - noon(date(now()))) / (DAY * 1000));

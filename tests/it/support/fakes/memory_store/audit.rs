@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::{
-        audit::{AuditAction, AuditEntry, AuditEvent},
-        time::Timestamp,
-    },
+    domain::audit::{AuditAction, AuditEntry, AuditEvent, Checkpoint},
     ports::{AuditLog, Author, StoreError},
 };
 
@@ -28,15 +25,14 @@ impl AuditLog for MemoryStore {
         Ok(tables.audit.iter().filter(|entry| entry.id > after).take(limit).cloned().collect())
     }
 
-    async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError> {
+    async fn delete_through(&self, end: &Checkpoint, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("delete old audit entries").await?;
         let Some((_newest, earlier)) = tables.audit.split_last() else { return Ok(0) };
-        let Some(last) = earlier.iter().rposition(|entry| entry.at < time) else { return Ok(0) };
-        let deleted: Vec<_> = tables.audit.drain(..=last).collect();
-        let last = deleted.last().expect("one was deleted");
-        let event = AuditEvent::done(AuditAction::EntriesDeleted, last.id.to_string(), Some(last.digest.clone()));
+        let Some(last) = earlier.iter().position(|entry| entry.checkpoint() == *end) else { return Ok(0) };
+        let deleted = tables.audit.drain(..=last).count();
+        let event = AuditEvent::done(AuditAction::EntriesDeleted, end.id.to_string(), Some(end.digest.clone()));
         tables.append(event, author);
-        Ok(deleted.len())
+        Ok(deleted)
     }
 }
 

@@ -142,6 +142,11 @@ impl MemoryStore {
         self.tables().key_checks.clear();
     }
 
+    /// Deletes the audit log, as a person with write access to the database can.
+    pub(crate) fn delete_audit_log(&self) {
+        self.tables().audit.clear();
+    }
+
     /// Deletes the marks of all API tokens.
     pub(crate) fn delete_marks(&self) {
         self.tables().api_tokens.iter_mut().for_each(|stored| stored.mark = None);

@@ -1,0 +1,1 @@
+ALTER TABLE response_items ALTER CONSTRAINT response_items_response_fkey NOT DEFERRABLE;
