@@ -70,6 +70,56 @@ async fn a_link_is_redeemed_even_if_its_caller_disconnects() {
 }
 
 #[tokio::test]
+async fn a_failed_redemption_leaves_the_link_valid() {
+    let gateway = TestGateway::open().await;
+    let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;
+    gateway.store.fail_to("forget expired tokens");
+    let failed = within(gateway.app.access.redeem_page_link(&link)).await;
+    assert!(matches!(failed, Err(AppError::Store(_))), "{failed:?}");
+    gateway.store.repair();
+    within(gateway.app.access.redeem_page_link(&link)).await.expect("a session");
+}
+
+#[tokio::test]
+async fn a_stored_change_succeeds_although_the_database_fails_after_it() {
+    let gateway = TestGateway::open().await;
+    let (access, store) = (&gateway.app.access, &gateway.store);
+    // The follower reads the tokens half a second after the repair.
+    let repair = async || {
+        store.repair();
+        gateway.clock.advance(Duration::from_secs(1));
+        settle().await;
+    };
+    store.fail_after("store a token");
+    create(&gateway, "editor", None).await.expect("a token");
+    repair().await;
+    store.fail_after("rotate a token");
+    let rotated = within(access.rotate_token("editor", Duration::ZERO)).await.expect("a rotated token");
+    repair().await;
+    let rotated = access.find(&digest(&rotated.issued)).expect("the new secret is valid");
+    store.fail_after("delete a token");
+    within(access.revoke_token("editor")).await.expect("the token is revoked");
+    assert!(access.find(&rotated.token.digest).is_none() && rotated.revoked.is_cancelled());
+    repair().await;
+
+    let parent = within(access.start_page_session()).await.expect("a session").token;
+    let link = within(access.create_page_link(Some(&parent))).await.expect("a link").token;
+    let child = within(access.redeem_page_link(&link)).await.expect("a session").token;
+    let other = within(access.start_page_session()).await.expect("a session").token;
+    store.fail_after("extend a token");
+    within(access.extend_page_session(&parent)).await.expect("the session is extended");
+    repair().await;
+    store.fail_after("delete a token");
+    within(access.end_page_session(parent.id.as_str())).await.expect("the session is ended");
+    assert!(access.find(&parent.digest).is_none() && access.find(&child.digest).is_none());
+    assert!(access.find(&other.digest).is_some());
+    repair().await;
+    store.fail_after("delete tokens");
+    assert_eq!(within(access.end_all_sessions(false)).await.expect("the sessions are ended"), 1);
+    assert!(access.find(&other.digest).is_none());
+}
+
+#[tokio::test]
 async fn a_token_is_revoked_by_its_name_or_six_characters_of_its_id() {
     let gateway = TestGateway::open().await;
     let revoke = async |named: &str| within(gateway.app.access.revoke_token(named)).await;
