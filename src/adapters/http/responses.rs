@@ -52,7 +52,11 @@ const ERRORS: [(u16, u16, &str); 17] = [
     (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or its content encoding is not supported."),
     (EVERY, 421, "The gateway does not accept this host name."),
     (LARGE_BODY, 426, "WebSockets are not supported; use plain HTTP."),
-    (EVERY, 429, "Too many requests with a wrong token, or the plan is used up."),
+    (
+        EVERY,
+        429,
+        "Too many requests with a wrong token, too many running requests of the token, or the plan is used up.",
+    ),
     (EVERY, 500, "An internal error."),
     (LOGIN | PROVIDER, 502, "The provider failed, or its response cannot be used."),
     (EVERY, 503, "The gateway cannot process the request now; try again later."),

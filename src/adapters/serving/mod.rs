@@ -48,6 +48,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use activity::Activity;
+pub use activity::ClosableAtLimit;
 use caller_stream::CallerStream;
 pub use certificate::{InvalidCertificate, ServerCertificate};
 use connections::Connections;
@@ -214,6 +215,9 @@ impl Connection {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 } else if !response.headers().contains_key(CONNECTION) {
                     response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
+                }
+                if response.extensions_mut().remove::<ClosableAtLimit>().is_some() {
+                    activity.note_closable_response();
                 }
                 let observer = response.extensions_mut().remove::<ObservedBy>();
                 Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity, observer)))
