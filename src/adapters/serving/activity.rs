@@ -38,6 +38,11 @@ impl Activity {
         self.is_answering.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether a request was received completely and waits for its response.
+    pub(super) fn is_answering(&self) -> bool {
+        self.is_answering.load(Ordering::Relaxed)
+    }
+
     pub(super) fn note_closable_response(&self) {
         self.is_answering.store(false, Ordering::Relaxed);
     }
@@ -51,7 +56,7 @@ impl Activity {
     /// idle, or its request is incomplete. A [`ClosableAtLimit`] response counts as waiting too. Returns `None` if the
     /// caller waits for the gateway, for example for a model.
     pub(super) fn waits_since(&self) -> Option<u64> {
-        let waits = self.has_unread_output.load(Ordering::Relaxed) || !self.is_answering.load(Ordering::Relaxed);
+        let waits = self.has_unread_output.load(Ordering::Relaxed) || !self.is_answering();
         waits.then(|| self.last.load(Ordering::Relaxed))
     }
 }
