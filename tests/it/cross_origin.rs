@@ -30,7 +30,8 @@ async fn a_listed_origin_may_call_the_model_routes_and_nothing_else() {
         Home::new(&provider).with("GOCLAW_SERVER__ALLOWED_ORIGINS", "https://app.example, http://localhost:8080");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    for (path, methods) in [(CHAT, "POST"), ("/v1/responses", "POST"), ("/v1/models/openai-codex/gpt-5.5", "GET")] {
+    for (path, methods) in [(CHAT, "POST"), ("/v1/responses", "POST"), ("/v1/models/openai-codex/gpt-5.5", "GET, HEAD")]
+    {
         let allowed = preflight(&gateway, path, ORIGIN).await;
         assert_eq!((allowed.status, allowed.text.as_str()), (204, ""), "{path}");
         for (name, value) in [
