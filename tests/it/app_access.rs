@@ -34,6 +34,8 @@ async fn a_token_expires_and_its_name_is_free_again() {
     assert!(gateway.app.access.find(&short).is_some());
     gateway.clock.advance(Duration::from_millis(1));
     assert!(gateway.app.access.find(&short).is_none() && gateway.app.access.find(&endless).is_some());
+    let rotated = within(gateway.app.access.rotate_token("short", MINUTE)).await;
+    assert!(matches!(rotated, Err(AppError::TokenExpired(name)) if name == "short"));
     create(&gateway, "short", None).await.expect("the name is free");
     let taken = create(&gateway, "endless", None).await;
     assert!(matches!(taken, Err(AppError::TokenNameTaken(name)) if name == "endless"));

@@ -117,10 +117,14 @@ impl Access {
     /// A still valid secret from an earlier rotation ends now.
     ///
     /// # Errors
-    /// [`AppError::UnknownToken`], also if a concurrent call rotated the token; [`AppError::AmbiguousToken`].
+    /// [`AppError::UnknownToken`], also if a concurrent call rotated the token; [`AppError::AmbiguousToken`],
+    /// [`AppError::TokenExpired`].
     #[tracing::instrument(name = "access.rotate_token", skip_all)]
     pub async fn rotate_token(self: &Arc<Self>, id_or_name: &str, overlap: Duration) -> Result<RotatedToken, AppError> {
         let token = self.resolve(id_or_name).await?;
+        if !token.is_unexpired(self.now()) {
+            return Err(AppError::TokenExpired(token.name.into_string()));
+        }
         let access = Arc::clone(self);
         let rotate = async move {
             let (id, entropy) = (random_bytes(access.random.as_ref())?, random_bytes(access.random.as_ref())?);
