@@ -61,6 +61,23 @@ async fn a_use_is_recorded_once_an_hour() {
 }
 
 #[tokio::test]
+async fn an_idle_session_ends() {
+    const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+    let gateway = TestGateway::open().await;
+    let access = &gateway.app.access;
+    let session = within(access.start_page_session()).await.expect("a session").token;
+    gateway.clock.advance(IDLE_TIMEOUT - MINUTE);
+    within(access.extend_page_session(&session)).await.expect("a session in use is extended");
+    gateway.clock.advance(IDLE_TIMEOUT - Duration::from_millis(1));
+    let known = access.find(&session.digest).expect("the extended session");
+    gateway.clock.advance(Duration::from_millis(1));
+    assert!(access.find(&session.digest).is_none());
+    assert!(within(access.list_sessions()).await.expect("a list").is_empty());
+    let extended = within(access.extend_page_session(&known.token)).await;
+    assert!(matches!(extended, Err(AppError::UnknownToken)), "an ended session is not extended: {extended:?}");
+}
+
+#[tokio::test]
 async fn a_link_is_redeemed_even_if_its_caller_disconnects() {
     let gateway = TestGateway::open().await;
     let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;

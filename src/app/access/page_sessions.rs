@@ -51,6 +51,9 @@ impl Access {
     /// [`AppError::UnknownToken`] if it has ended.
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(self: &Arc<Self>, session: &ApiToken) -> Result<ApiToken, AppError> {
+        if !session.is_unexpired(self.now()) {
+            return Err(AppError::UnknownToken);
+        }
         let (access, extended) = (Arc::clone(self), session.clone().extended(self.now()));
         let extend = async move {
             if access.store.extend(&access.add_mark(&extended)?).await? {
