@@ -78,6 +78,27 @@ async fn an_idle_session_ends() {
 }
 
 #[tokio::test]
+async fn links_and_sessions_end_with_an_idle_parent() {
+    let gateway = TestGateway::open().await;
+    let access = &gateway.app.access;
+    let parent = within(access.start_page_session()).await.expect("a session").token;
+    let link = within(access.create_page_link(Some(&parent))).await.expect("a link").token;
+    let child = within(access.redeem_page_link(&link)).await.expect("a session").token;
+    let other = within(access.start_page_session()).await.expect("a session").token;
+    gateway.clock.advance(29 * MINUTE);
+    let extend = async |session: &ApiToken| within(access.extend_page_session(session)).await.expect("it is extended");
+    let (child, other) = (extend(&child).await, extend(&other).await);
+    let link = within(access.create_page_link(Some(&child))).await.expect("a link").token;
+    assert!(access.find(&child.digest).is_some() && access.find(&link.digest).is_some());
+    gateway.clock.advance(MINUTE);
+    assert!(access.find(&parent.digest).is_none() && access.find(&child.digest).is_none());
+    assert!(access.find(&link.digest).is_none() && access.find(&other.digest).is_some());
+    // Issuing a token deletes the expired ones.
+    create(&gateway, "editor", None).await.expect("a token");
+    assert_eq!(within(access.list_sessions()).await.expect("a list").len(), 1);
+}
+
+#[tokio::test]
 async fn a_link_is_redeemed_even_if_its_caller_disconnects() {
     let gateway = TestGateway::open().await;
     let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;

@@ -129,7 +129,7 @@ impl Access {
     }
 
     /// Returns the stored tokens with a valid mark, oldest first, without those of an earlier gateway token. Logs each
-    /// token without a valid mark once.
+    /// token without a valid mark once. A link or session ends with the session that it comes from.
     async fn load_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
         let mut tokens = Vec::new();
         for sealed in self.store.list().await? {
@@ -146,7 +146,7 @@ impl Access {
                 }
             }
         }
-        Ok(tokens)
+        Ok(ApiToken::end_with_parents(tokens))
     }
 
     /// Whether the token is a program's, or was issued under the current gateway token.
