@@ -6,7 +6,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::gateway::{Gateway, Home, TEST_DEADLINE};
+use crate::support::{
+    gateway::{Gateway, Home, TEST_DEADLINE},
+    wire::raw,
+};
 
 async fn connect(home: &Home) -> TcpStream {
     TcpStream::connect(([127, 0, 0, 1], home.port)).await.expect("a connection")
@@ -56,5 +59,24 @@ async fn a_short_unread_body_leaves_the_connection_open() {
         }
         let response = String::from_utf8_lossy(&response).to_lowercase();
         assert!(response.starts_with("http/1.1 404 ") && response.contains("keep-alive: timeout="), "{response}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_above_the_limit_is_refused_however_it_arrives() {
+    const LIMIT: usize = 32 * 1024;
+    let home = Home::without_provider();
+    let _gateway = home.start().await;
+    let status = async |length: usize| {
+        let start = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Padding: ";
+        let end = "\r\n\r\n";
+        let padding = "x".repeat(length - start.len() - end.len());
+        raw(([127, 0, 0, 1], home.port), &format!("{start}{padding}{end}")).await.0
+    };
+    assert_eq!(status(LIMIT).await, 200);
+    for length in (LIMIT + 1..2 * LIMIT).step_by(1024) {
+        let status = status(length).await;
+        // The connection closes with unread input, so the response may be lost.
+        assert!([431, 0].contains(&status), "{length}: {status}");
     }
 }

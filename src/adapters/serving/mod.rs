@@ -198,7 +198,7 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
         let Ok(Ok(stream)) = timeout(limits.header_timeout, CallerStream::open(stream, tls)).await else { return };
-        let head_filter = Arc::<HeadFilter>::default();
+        let head_filter = Arc::new(HeadFilter::new(limits.header_bytes));
         let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&head_filter));
         let keep_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
         let keep_alive = keep_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
