@@ -92,6 +92,8 @@ pub enum AppError {
     UnknownToken,
     #[error("{0} tokens have this name or begin like this; use the whole id")]
     AmbiguousToken(usize),
+    #[error("the token \"{0}\" has expired; create a new one")]
+    TokenExpired(String),
     #[error("another token is called \"{0}\"; choose another name, or revoke that one")]
     TokenNameTaken(String),
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Tokens that the gateway issues: API tokens with scopes for programs, and the links and sessions of the page.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
@@ -219,6 +219,26 @@ impl ApiToken {
     pub fn extended(mut self, now: Timestamp) -> Self {
         self.expires_at = Some(now.plus(SESSION_IDLE_TIMEOUT).min(self.session_ends_at()));
         self
+    }
+
+    /// Ends links and sessions with the sessions that they come from: limits their expiry, and drops those whose parent
+    /// is gone. `tokens` are all stored tokens.
+    pub fn end_with_parents(tokens: Vec<Self>) -> Vec<Self> {
+        let page_tokens = tokens.iter().filter(|token| token.grant.is_page_token());
+        let lineages: HashMap<_, _> =
+            page_tokens.map(|token| (token.id.clone(), (token.expires_at, token.parent.clone()))).collect();
+        let limit = |mut token: Self| {
+            let mut parent = token.parent.clone().filter(|_| token.grant.is_page_token());
+            // No lineage is longer than the list, even if a forged one has a cycle.
+            for _ in 0..lineages.len() {
+                let Some(id) = parent else { break };
+                let (expires_at, grandparent) = lineages.get(&id)?;
+                token.expires_at = token.expires_at.into_iter().chain(*expires_at).min();
+                parent = grandparent.clone();
+            }
+            Some(token)
+        };
+        tokens.into_iter().filter_map(limit).collect()
     }
 
     /// Creates a token and its secret, which is shown once.

@@ -50,6 +50,6 @@ pub trait ApiTokenStore: Send + Sync {
     /// Records when a token was last used. An unknown token MUST NOT be an error.
     async fn note_use(&self, id: &ApiTokenId, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Deletes expired tokens.
+    /// Deletes expired tokens and their descendants in one transaction.
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }

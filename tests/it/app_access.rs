@@ -34,6 +34,8 @@ async fn a_token_expires_and_its_name_is_free_again() {
     assert!(gateway.app.access.find(&short).is_some());
     gateway.clock.advance(Duration::from_millis(1));
     assert!(gateway.app.access.find(&short).is_none() && gateway.app.access.find(&endless).is_some());
+    let rotated = within(gateway.app.access.rotate_token("short", MINUTE)).await;
+    assert!(matches!(rotated, Err(AppError::TokenExpired(name)) if name == "short"));
     create(&gateway, "short", None).await.expect("the name is free");
     let taken = create(&gateway, "endless", None).await;
     assert!(matches!(taken, Err(AppError::TokenNameTaken(name)) if name == "endless"));
@@ -59,6 +61,44 @@ async fn a_use_is_recorded_once_an_hour() {
 }
 
 #[tokio::test]
+async fn an_idle_session_ends() {
+    const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+    let gateway = TestGateway::open().await;
+    let access = &gateway.app.access;
+    let session = within(access.start_page_session()).await.expect("a session").token;
+    gateway.clock.advance(IDLE_TIMEOUT - MINUTE);
+    within(access.extend_page_session(&session)).await.expect("a session in use is extended");
+    gateway.clock.advance(IDLE_TIMEOUT - Duration::from_millis(1));
+    let known = access.find(&session.digest).expect("the extended session");
+    gateway.clock.advance(Duration::from_millis(1));
+    assert!(access.find(&session.digest).is_none());
+    assert!(within(access.list_sessions()).await.expect("a list").is_empty());
+    let extended = within(access.extend_page_session(&known.token)).await;
+    assert!(matches!(extended, Err(AppError::UnknownToken)), "an ended session is not extended: {extended:?}");
+}
+
+#[tokio::test]
+async fn links_and_sessions_end_with_an_idle_parent() {
+    let gateway = TestGateway::open().await;
+    let access = &gateway.app.access;
+    let parent = within(access.start_page_session()).await.expect("a session").token;
+    let link = within(access.create_page_link(Some(&parent))).await.expect("a link").token;
+    let child = within(access.redeem_page_link(&link)).await.expect("a session").token;
+    let other = within(access.start_page_session()).await.expect("a session").token;
+    gateway.clock.advance(29 * MINUTE);
+    let extend = async |session: &ApiToken| within(access.extend_page_session(session)).await.expect("it is extended");
+    let (child, other) = (extend(&child).await, extend(&other).await);
+    let link = within(access.create_page_link(Some(&child))).await.expect("a link").token;
+    assert!(access.find(&child.digest).is_some() && access.find(&link.digest).is_some());
+    gateway.clock.advance(MINUTE);
+    assert!(access.find(&parent.digest).is_none() && access.find(&child.digest).is_none());
+    assert!(access.find(&link.digest).is_none() && access.find(&other.digest).is_some());
+    // Issuing a token deletes the expired ones.
+    create(&gateway, "editor", None).await.expect("a token");
+    assert_eq!(within(access.list_sessions()).await.expect("a list").len(), 1);
+}
+
+#[tokio::test]
 async fn a_link_is_redeemed_even_if_its_caller_disconnects() {
     let gateway = TestGateway::open().await;
     let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;
@@ -67,6 +107,56 @@ async fn a_link_is_redeemed_even_if_its_caller_disconnects() {
     settle().await;
     let sessions = within(gateway.app.access.list_sessions()).await.expect("a list");
     assert!(sessions.len() == 1 && sessions[0].id != link.id, "{sessions:?}");
+}
+
+#[tokio::test]
+async fn a_failed_redemption_leaves_the_link_valid() {
+    let gateway = TestGateway::open().await;
+    let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;
+    gateway.store.fail_to("forget expired tokens");
+    let failed = within(gateway.app.access.redeem_page_link(&link)).await;
+    assert!(matches!(failed, Err(AppError::Store(_))), "{failed:?}");
+    gateway.store.repair();
+    within(gateway.app.access.redeem_page_link(&link)).await.expect("a session");
+}
+
+#[tokio::test]
+async fn a_stored_change_succeeds_although_the_database_fails_after_it() {
+    let gateway = TestGateway::open().await;
+    let (access, store) = (&gateway.app.access, &gateway.store);
+    // The follower reads the tokens half a second after the repair.
+    let repair = async || {
+        store.repair();
+        gateway.clock.advance(Duration::from_secs(1));
+        settle().await;
+    };
+    store.fail_after("store a token");
+    create(&gateway, "editor", None).await.expect("a token");
+    repair().await;
+    store.fail_after("rotate a token");
+    let rotated = within(access.rotate_token("editor", Duration::ZERO)).await.expect("a rotated token");
+    repair().await;
+    let rotated = access.find(&digest(&rotated.issued)).expect("the new secret is valid");
+    store.fail_after("delete a token");
+    within(access.revoke_token("editor")).await.expect("the token is revoked");
+    assert!(access.find(&rotated.token.digest).is_none() && rotated.revoked.is_cancelled());
+    repair().await;
+
+    let parent = within(access.start_page_session()).await.expect("a session").token;
+    let link = within(access.create_page_link(Some(&parent))).await.expect("a link").token;
+    let child = within(access.redeem_page_link(&link)).await.expect("a session").token;
+    let other = within(access.start_page_session()).await.expect("a session").token;
+    store.fail_after("extend a token");
+    within(access.extend_page_session(&parent)).await.expect("the session is extended");
+    repair().await;
+    store.fail_after("delete a token");
+    within(access.end_page_session(parent.id.as_str())).await.expect("the session is ended");
+    assert!(access.find(&parent.digest).is_none() && access.find(&child.digest).is_none());
+    assert!(access.find(&other.digest).is_some());
+    repair().await;
+    store.fail_after("delete tokens");
+    assert_eq!(within(access.end_all_sessions(false)).await.expect("the sessions are ended"), 1);
+    assert!(access.find(&other.digest).is_none());
 }
 
 #[tokio::test]

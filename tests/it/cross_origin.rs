@@ -26,11 +26,12 @@ fn cors(headers: &HeaderMap) -> Vec<&str> {
 #[tokio::test]
 async fn a_listed_origin_may_call_the_model_routes_and_nothing_else() {
     let provider = Provider::approving();
-    let home =
-        Home::new(&provider).with("GOCLAW_SERVER__ALLOWED_ORIGINS", "https://app.example, http://localhost:8080");
+    let origins = "HTTPS://App.example:443/, http://localhost:8080, app://obsidian.md/, vscode-webview://1a2b-3c";
+    let home = Home::new(&provider).with("GOCLAW_SERVER__ALLOWED_ORIGINS", origins);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    for (path, methods) in [(CHAT, "POST"), ("/v1/responses", "POST"), ("/v1/models/openai-codex/gpt-5.5", "GET")] {
+    for (path, methods) in [(CHAT, "POST"), ("/v1/responses", "POST"), ("/v1/models/openai-codex/gpt-5.5", "GET, HEAD")]
+    {
         let allowed = preflight(&gateway, path, ORIGIN).await;
         assert_eq!((allowed.status, allowed.text.as_str()), (204, ""), "{path}");
         for (name, value) in [
@@ -42,6 +43,10 @@ async fn a_listed_origin_may_call_the_model_routes_and_nothing_else() {
         ] {
             assert_eq!(allowed.header(name), value, "{path}: {name}");
         }
+    }
+    for listed in ["https://app.example", "app://obsidian.md", "vscode-webview://1a2b-3c"] {
+        let allowed = preflight(&gateway, CHAT, listed).await;
+        assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (204, listed));
     }
     for other in ["http://localhost:8081", "https://localhost:8080", "http://localhost:8080.evil.example", "null", "*"]
     {

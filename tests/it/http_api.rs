@@ -76,11 +76,12 @@ async fn errors_name_the_member_but_not_its_value() {
 #[tokio::test]
 async fn a_405_lists_the_methods_of_the_document() {
     for (method, path, allow) in [
-        ("PUT", "/v1/tokens", "GET, POST"),
+        ("PUT", "/v1/tokens", "GET, HEAD, POST"),
         ("PATCH", "/v1/session", "DELETE, POST"),
         ("GET", "/v1/tokens/1", "DELETE"),
         ("GET", "/v1/auth/openai/secret", "PUT"),
-        ("POST", "/docs", "GET"),
+        ("HEAD", "/v1/auth/openai/start", "POST"),
+        ("POST", "/docs", "GET, HEAD"),
     ] {
         let (status, headers, _) = call(method, path, TOKEN, "").await;
         assert_eq!((status, headers[header::ALLOW].to_str().unwrap()), (405, allow), "{method} {path}");

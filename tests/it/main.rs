@@ -33,6 +33,7 @@ mod contract;
 mod hostile_texts;
 mod http_api;
 mod http_edge;
+mod http_wire;
 mod https_edge;
 mod migrations;
 mod oauth_endpoint;

@@ -48,6 +48,17 @@ fn no_response_status_appears_twice() {
     }
 }
 
+#[test]
+fn every_operation_lists_the_errors_of_its_path_its_body_and_its_api() {
+    for (path, method, operation) in operations().into_iter().filter(|(path, _, _)| path.starts_with("/v1/")) {
+        let lists = |status: &str| operation["responses"].get(status).is_some();
+        let is_openai = ["Models", "Proxy"].contains(&operation["tags"][0].as_str().unwrap_or_default());
+        assert!(!path.contains('{') || lists("400"), "{method} {path}: a parameter may be invalid UTF-8");
+        assert!(operation.get("requestBody").is_none() || lists("408"), "{method} {path}: the body may time out");
+        assert!(!is_openai || lists("426"), "{method} {path}: a WebSocket is refused");
+    }
+}
+
 /// Operations may share a response. This test finds a shared response with the error form of the other API.
 #[test]
 fn every_error_has_the_form_of_its_api() {

@@ -70,23 +70,6 @@ async fn all_page_sessions_and_the_gateway_token_are_one_principal() {
 }
 
 #[tokio::test]
-async fn an_idle_session_ends() {
-    let home = Home::without_provider();
-    let gateway = home.start().await;
-    let token = start_session(&gateway, &gateway.token).await;
-    home.change_database("UPDATE api_tokens SET expires_at = 1");
-    eventually("the end of the session", || async {
-        (call(&gateway, Method::GET, "/v1/providers", &token).await.status == 401).then_some(())
-    })
-    .await;
-    assert_eq!(
-        call(&gateway, Method::POST, "/v1/session", &token).await.status,
-        401,
-        "an ended session is not extended"
-    );
-}
-
-#[tokio::test]
 async fn a_link_opens_one_session_and_nothing_else() {
     let home = Home::without_provider();
     let gateway = home.start().await;

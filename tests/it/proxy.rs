@@ -154,6 +154,8 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
         encoder.write_all(body.to_string().as_bytes()).expect("a body");
         encoder.finish().expect("a body")
     };
+    let empty_zstd = b"\x28\xb5\x2f\xfd\0\0\x01\0\0";
+    let empty_gzip = GzEncoder::new(Vec::new(), Compression::fast()).finish().expect("a member");
     let chat = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hi"}]});
     let large = json!({"model": "gpt-5.5", "input": "x".repeat(33 << 20)});
     for (path, coding, body, status) in [
@@ -166,8 +168,10 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
         ("/v1/responses", "gzip", gzip(&large), 413),
         ("/v1/responses", "zstd", zstd_frames(&prompt()), 200),
         ("/v1/responses", "zstd", [zstd(&prompt()), vec![0; 5]].concat(), 400),
-        // Too many frames, all of them empty.
-        ("/v1/responses", "zstd", b"\x28\xb5\x2f\xfd\0\0\x01\0\0".repeat(2_000), 400),
+        ("/v1/responses", "gzip", [empty_gzip.repeat(3), gzip(&prompt())].concat(), 200),
+        // Too many empty frames or members before the body.
+        ("/v1/responses", "zstd", [empty_zstd.repeat(2_000), zstd(&prompt())].concat(), 400),
+        ("/v1/responses", "gzip", [empty_gzip.repeat(2_000), gzip(&prompt())].concat(), 400),
         ("/v1/responses", "zstd", gzip(&prompt()), 400),
         ("/v1/responses", "gzip", gzip(&prompt())[..40].to_vec(), 400),
         ("/v1/responses", "br", prompt().to_string().into(), 415),
@@ -184,7 +188,7 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
     assert_eq!(twice.status(), 415, "two content codings");
     // The first chat also reads the list of models.
     let sent = backend_requests(&provider).await.into_iter().filter(|entry| entry["method"] == "POST");
-    assert_eq!(sent.count(), 6);
+    assert_eq!(sent.count(), 7);
 }
 
 /// Compresses a body as two frames, with a skippable frame of four bytes between them.

@@ -183,11 +183,11 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
         ("GOCLAW_DATABASE__URL", "sqlite::memory:"),
         ("GOCLAW_DEFAULT_PROVIDER", "No Name"),
         ("GOCLAW_AGENT__PROVIDER", "gpt-4o"),
-        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "http://localhost:8080/"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "http://localhost:8080/app"),
         ("GOCLAW_SERVER__ALLOWED_ORIGINS", "*"),
         ("GOCLAW_SERVER__ALLOWED_ORIGINS", "null"),
         ("GOCLAW_SERVER__ALLOWED_ORIGINS", "file:///app"),
-        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "HTTPS://App.example"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "https://*.app.example"),
         ("GOCLAW_WEBHOOK__URL", "http://hooks.example/"),
         ("GOCLAW_WEBHOOK__SECRET", "canary"),
         ("GOCLAW_WEBHOOK__SECRET", "whsec_canary, which is not base64"),
@@ -221,11 +221,11 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
     invalid setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     invalid setting default_provider = "No Name": an account name is 1 to 50 lower-case letters, digits and inner hyphens
     invalid setting agent.provider = "gpt-4o": a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5
-    invalid setting server.allowed_origins = "http://localhost:8080/": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
-    invalid setting server.allowed_origins = "*": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
-    invalid setting server.allowed_origins = "null": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
-    invalid setting server.allowed_origins = "file:///app": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
-    invalid setting server.allowed_origins = "HTTPS://App.example": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
+    invalid setting server.allowed_origins = "http://localhost:8080/app": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
+    invalid setting server.allowed_origins = "*": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
+    invalid setting server.allowed_origins = "null": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
+    invalid setting server.allowed_origins = "file:///app": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
+    invalid setting server.allowed_origins = "https://*.app.example": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
     invalid setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
     invalid setting webhook.secret = (not shown): it must have at least 24 characters, and valid base64 after whsec_
     invalid setting webhook.secret = (not shown): it must have at least 24 characters, and valid base64 after whsec_

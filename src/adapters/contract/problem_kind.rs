@@ -56,7 +56,7 @@ impl ProblemKind {
     /// Returns whether the same request fails again until the caller, the account or the configuration changes.
     pub fn forbids_retry(self) -> bool {
         let needs_configuration = matches!(self, Self::DecryptionFailed | Self::UpstreamRedirect);
-        let is_transient = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);
+        let is_transient = matches!(self, Self::BodyTimeout | Self::TooManyAttempts | Self::TooManyRequests);
         needs_configuration || self.openai_status().is_client_error() && !is_transient
     }
 }
@@ -124,6 +124,7 @@ kinds! {
     HostNotAllowed: MISDIRECTED_REQUEST, "host_not_allowed", "Host not allowed";
     NoUpgrade: UPGRADE_REQUIRED, "no_upgrade", "Upgrade not supported";
     TooManyAttempts: TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts";
+    TooManyRequests: TOO_MANY_REQUESTS, "too_many_requests", "Too many requests";
     Internal: INTERNAL_SERVER_ERROR, "internal", "Internal error";
     ProviderError: BAD_GATEWAY, "provider_error", "Provider reported an error";
     CodeRefused: BAD_GATEWAY, "code_refused", "Provider refused the code";

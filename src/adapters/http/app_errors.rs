@@ -94,7 +94,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::UnsupportedApi { .. } => (Kind::UnsupportedApi, None),
         AppError::NoUsage(_) => (Kind::NoUsage, None),
         AppError::LinkUsed => with_next_step(Kind::Unauthorized, "make a new one: goclaw open"),
-        AppError::UnknownToken => (Kind::UnknownToken, None),
+        AppError::UnknownToken | AppError::TokenExpired(_) => (Kind::UnknownToken, None),
         AppError::AmbiguousToken(_) => (Kind::AmbiguousToken, None),
         AppError::TokenNameTaken(_) => (Kind::TokenNameTaken, None),
         AppError::InvalidScope(_) => (Kind::InvalidScope, None),

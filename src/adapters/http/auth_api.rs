@@ -31,7 +31,11 @@ impl AuthApi {
     ///
     /// Reads only stored data; never calls the provider.
     #[oai(path = "/v1/auth/:provider/status", method = "get", operation_id = "getAuthStatus")]
-    async fn status(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<AuthStatus, { NOT_FOUND }> {
+    async fn status(
+        &self,
+        caller: Caller,
+        provider: Path<AccountName>,
+    ) -> ApiResult<AuthStatus, { BAD_REQUEST | NOT_FOUND }> {
         Ok(Json(caller.app().accounts.status(&account_name(&provider.0.0)?, &caller.0.principal).await?.into()))
     }
 
@@ -86,7 +90,11 @@ impl AuthApi {
     ///
     /// Only the caller that started the login can cancel it. A login that waits for a confirmation is declined.
     #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
-    async fn cancel(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<CancelResult, { NOT_FOUND }> {
+    async fn cancel(
+        &self,
+        caller: Caller,
+        provider: Path<AccountName>,
+    ) -> ApiResult<CancelResult, { BAD_REQUEST | NOT_FOUND }> {
         Ok(Json(caller.app().logins.cancel(account_name(&provider.0.0)?, caller.principal()).await?.into()))
     }
 
@@ -94,7 +102,11 @@ impl AuthApi {
     ///
     /// The stored tokens are deleted even if the provider does not revoke them; `revocation` reports the result.
     #[oai(path = "/v1/auth/:provider/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<LogoutResult, { NOT_FOUND }> {
+    async fn logout(
+        &self,
+        caller: Caller,
+        provider: Path<AccountName>,
+    ) -> ApiResult<LogoutResult, { BAD_REQUEST | NOT_FOUND }> {
         Ok(Json(caller.app().accounts.logout(account_name(&provider.0.0)?).await?.into()))
     }
 
@@ -165,7 +177,7 @@ impl AuthApi {
         &self,
         caller: Caller,
         provider: Path<AccountName>,
-    ) -> ApiResult<Usage, { NOT_FOUND | CONFLICT | PROVIDER }> {
+    ) -> ApiResult<Usage, { BAD_REQUEST | NOT_FOUND | CONFLICT | PROVIDER }> {
         Ok(Json(caller.app().models.usage(&account_name(&provider.0.0)?).await?.into()))
     }
 

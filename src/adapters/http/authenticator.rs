@@ -7,8 +7,16 @@ use poem_openapi::{SecurityScheme, auth::Bearer};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts,
-    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson, websocket::reject_websocket,
+    ApiState,
+    caller_address::CallerAddress,
+    current_request,
+    failed_attempts::FailedAttempts,
+    gateway_token::GatewayToken,
+    operations::Refusal,
+    paths,
+    problem_json::ProblemJson,
+    running_limit::{RunningLimit, RunningSlot},
+    websocket::reject_websocket,
 };
 use crate::{
     adapters::contract::ProblemKind,
@@ -138,11 +146,12 @@ pub(super) struct Authenticator {
     token: GatewayToken,
     state: Arc<ApiState>,
     failed_attempts: FailedAttempts,
+    running: RunningLimit,
 }
 
 impl Authenticator {
     pub(super) fn new(token: GatewayToken, state: Arc<ApiState>) -> Self {
-        Self { token, state, failed_attempts: FailedAttempts::default() }
+        Self { token, state, failed_attempts: FailedAttempts::default(), running: RunningLimit::default() }
     }
 
     /// Returns the credential for a caller's token; `None` if the token is unknown.
@@ -155,15 +164,21 @@ impl Authenticator {
     }
 
     /// Accepts a request if its path needs no token, or if its token permits the path. Does not limit
-    /// the rate of requests with a valid token.
+    /// the rate of requests with a valid token. Returns the place of a program's request, which the caller must hold
+    /// until the response has been sent.
     ///
     /// # Errors
     ///
-    /// The token is missing, unknown or not valid for this path. The error is the response.
-    pub(super) fn authenticate(&self, request: &mut Request, caller: CallerAddress) -> Result<(), Response> {
+    /// The token is missing, unknown or not valid for this path, or the program has too many running requests. The
+    /// error is the response.
+    pub(super) fn authenticate(
+        &self,
+        request: &mut Request,
+        caller: CallerAddress,
+    ) -> Result<Option<RunningSlot>, Response> {
         let path = request.uri().path();
         if !paths::needs_token(path) {
-            return Ok(());
+            return Ok(None);
         }
         let token = bearer(request);
         let Some(credential) = token.and_then(|token| self.credential(token)) else {
@@ -178,13 +193,18 @@ impl Authenticator {
         let (principal, rights) = (credential.principal(), credential.rights());
         // Before the check, so that the record of a refused request names the program too.
         RunningRequest::current().note_program(credential.program());
+        let mut slot = None;
         if let Credential::ApiToken(known) = &credential {
             self.check(request, &known.token.grant, &rights)?;
+            if let Grant::Program(_) = &known.token.grant {
+                let taken = self.running.take(known.token.holder_id());
+                slot = Some(taken.ok_or_else(ProblemJson::too_many_requests)?);
+            }
             self.state.app.access.note_use(known);
         }
         let state = Arc::clone(&self.state);
         request.set_data(AuthContext { principal, rights, credential, state });
-        Ok(())
+        Ok(slot)
     }
 
     /// Checks whether the holder of an API token may make this request.

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use poem::http::{HeaderMap, header};
 use ruzstd::decoding::{
     FrameDecoder, StreamingDecoder,
@@ -20,7 +20,7 @@ use crate::{
 
 /// The largest zstd window, as RFC 8878 section 3.1.1.1.2 recommends. The memory budget does not include it.
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;
-/// Maximum number of zstd frames in a body. Empty ones cost time, although they have no content.
+/// Maximum number of zstd frames or gzip members in a body. Empty ones cost time, although they have no content.
 const MAX_FRAMES: usize = 1_000;
 /// The length of a skippable frame's header in bytes (RFC 8878 section 3.1.2).
 const SKIPPABLE_HEADER: usize = 8;
@@ -64,7 +64,7 @@ impl Coding {
         let BudgetedBody { body: packed, mut reservation } = body;
         let mut decoder: Box<dyn Read + Send> = match self {
             Self::Identity => return Ok(BudgetedBody { body: packed, reservation }),
-            Self::Gzip => Box::new(MultiGzDecoder::new(&*packed)),
+            Self::Gzip => Box::new(GzipMembers { rest: &packed, current: None, count: 0 }),
             Self::Zstd => Box::new(ZstdFrames { rest: &packed, current: None, count: 0 }),
         };
         let (mut unpacked, mut piece) = (Vec::new(), vec![0; PIECE]);
@@ -84,6 +84,37 @@ impl Coding {
         }
         drop(decoder);
         Ok(BudgetedBody { body: unpacked.into(), reservation })
+    }
+}
+
+/// Reads all members of a gzip body (RFC 1952 section 2.2). flate2's own decoder of several members has no limit on
+/// their number.
+struct GzipMembers<'a> {
+    rest: &'a [u8],
+    current: Option<GzDecoder<&'a [u8]>>,
+    count: usize,
+}
+
+impl Read for GzipMembers<'_> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(member) = &mut self.current {
+                let length = member.read(piece)?;
+                if length > 0 {
+                    return Ok(length);
+                }
+                self.rest = member.get_ref();
+                self.current = None;
+            }
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            self.count += 1;
+            if self.count > MAX_FRAMES {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            self.current = Some(GzDecoder::new(self.rest));
+        }
     }
 }
 

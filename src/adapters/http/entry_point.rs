@@ -74,6 +74,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let mut response = running.scope(current.scope(work)).instrument(span).await;
         if let Some(recording) = recording {
             recording.set_status(response.status().as_u16());
+            recording.hold(response.extensions_mut().remove());
             response.extensions_mut().insert(ObservedBy(recording));
         }
         let headers = response.headers_mut();
@@ -134,12 +135,22 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         };
         let checked = self.check_host(&request).and_then(|()| preflight(&request));
         let checked = checked.and_then(|()| self.authenticator.authenticate(&mut request, caller));
-        if let Err(response) = checked.and_then(|()| reject_websocket(&request)) {
-            return response;
+        let slot = match checked.and_then(|slot| reject_websocket(&request).map(|()| slot)) {
+            Ok(slot) => slot,
+            Err(response) => return response,
+        };
+        let mut response = self.route(request, caller, &path).await;
+        if let Some(slot) = slot {
+            response.extensions_mut().insert(slot);
         }
+        response
+    }
+
+    /// Calls the operation of an authenticated request.
+    async fn route(&self, request: Request, caller: CallerAddress, path: &str) -> Response {
         let result = if path.starts_with(paths::PROXY) {
             return proxy_api::forward(&self.state, request).await.unwrap_or_else(|refusal| refusal);
-        } else if paths::is_page(&path) {
+        } else if paths::is_page(path) {
             self.page.call(request).await
         } else {
             let actor = actor(&request, caller);
@@ -153,7 +164,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         // The framework does not set `Allow`.
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
             && let Some(allow) =
-                self.state.operations.methods_of(&path).and_then(|methods| HeaderValue::from_str(&methods).ok())
+                self.state.operations.methods_of(path).and_then(|methods| HeaderValue::from_str(&methods).ok())
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }

@@ -18,6 +18,7 @@ use super::{
     responses::{ErrorResponse, success},
     tags::Tag,
 };
+use crate::adapters::serving::ClosableAtLimit;
 
 /// The interval of heartbeats, which keep proxies from closing an idle connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -42,7 +43,8 @@ impl EventsApi {
             let frame = subscriber.next().await?;
             Some((Ok::<_, std::io::Error>(frame), subscriber))
         });
-        Ok(Changes(Response::builder().content_type("text/event-stream").body(Body::from_bytes_stream(frames))))
+        let response = Response::builder().content_type("text/event-stream").extension(ClosableAtLimit);
+        Ok(Changes(response.body(Body::from_bytes_stream(frames))))
     }
 }
 

@@ -38,6 +38,7 @@ mod recording;
 mod reference;
 mod requests_api;
 mod responses;
+mod running_limit;
 mod session_api;
 mod stored_responses_api;
 mod tags;

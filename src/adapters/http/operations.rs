@@ -115,7 +115,7 @@ impl RequiredPermission {
 
 /// Paths that are not in the OpenAPI document, and their methods.
 const UNDOCUMENTED: [(&str, &[&str]); 4] =
-    [("/", &["GET", "HEAD"]), ("/docs", &["GET"]), ("/openapi.json", &["GET"]), ("/page/{file}", &["GET", "HEAD"])];
+    [("/", &["GET"]), ("/docs", &["GET"]), ("/openapi.json", &["GET"]), ("/page/{file}", &["GET"])];
 
 /// The operations by path and method.
 #[derive(Default)]
@@ -125,6 +125,16 @@ struct Route {
     /// The path as in the document, with placeholders such as `{provider}`.
     path: String,
     methods: BTreeMap<String, RequiredPermission>,
+}
+
+impl Route {
+    /// Adds HEAD wherever there is GET, as poem answers it (RFC 9110, section 9.1).
+    fn new(path: String, mut methods: BTreeMap<String, RequiredPermission>) -> Self {
+        if let Some(required) = methods.get("GET").copied() {
+            methods.entry("HEAD".to_owned()).or_insert(required);
+        }
+        Self { path, methods }
+    }
 }
 
 /// The reason why a caller may not call an operation.
@@ -144,7 +154,7 @@ impl Operations {
         for (path, methods) in UNDOCUMENTED {
             let methods = methods.iter().map(|method| ((*method).to_owned(), RequiredPermission::Nothing)).collect();
             // Inserting fails only for a path that exists already. All paths, here and below, are different.
-            router.insert(path, Route { path: path.to_owned(), methods }).ok();
+            router.insert(path, Route::new(path.to_owned(), methods)).ok();
         }
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
             let operations = item.as_object().into_iter().flatten();
@@ -152,7 +162,7 @@ impl Operations {
                 let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
                 (method.to_uppercase(), RequiredPermission::of_operation(id).unwrap_or(RequiredPermission::Owner))
             });
-            let route = Route { path: path.clone(), methods: methods.collect() };
+            let route = Route::new(path.clone(), methods.collect());
             router.insert(path.replace("{path}", "{*path}"), route).ok();
         }
         Self(router)

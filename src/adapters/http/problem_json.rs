@@ -8,7 +8,7 @@ use poem::{
 };
 use poem_openapi::types::ToJSON;
 
-use super::{current_request, openai_error::OpenAiError, paths};
+use super::{current_request, openai_error::OpenAiError, paths, running_limit::MAX_RUNNING};
 use crate::adapters::contract::{Problem, ProblemKind};
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -63,6 +63,13 @@ impl ProblemJson {
         let detail = format!("too many requests without a valid token; try again in {seconds} s");
         let response = Self::response(ProblemKind::TooManyAttempts, detail);
         response.with_header(header::RETRY_AFTER, seconds.to_string()).into_response()
+    }
+
+    /// Returns the error for a program that has too many running requests.
+    pub(super) fn too_many_requests() -> Response {
+        let detail = format!("{MAX_RUNNING} requests of this token are running; wait until one of them ends");
+        let response = Self::response(ProblemKind::TooManyRequests, detail);
+        response.with_header(header::RETRY_AFTER, "1").into_response()
     }
 }
 

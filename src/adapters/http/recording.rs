@@ -14,7 +14,7 @@ use poem::{
     http::{HeaderMap, Method},
 };
 
-use super::{ApiState, paths};
+use super::{ApiState, paths, running_limit::RunningSlot};
 use crate::{
     adapters::serving::SentObserver,
     app::{InFlight, Requests, RunningRequest},
@@ -45,6 +45,8 @@ pub(super) struct Recording {
     first_byte: OnceLock<Duration>,
     sent_bytes: AtomicU64,
     end: AtomicU8,
+    /// The place of a program's request.
+    slot: OnceLock<RunningSlot>,
     _in_flight: InFlight,
 }
 
@@ -65,6 +67,7 @@ impl Recording {
             first_byte: OnceLock::new(),
             sent_bytes: AtomicU64::new(0),
             end: AtomicU8::new(0),
+            slot: OnceLock::new(),
             _in_flight: InFlight::begin(),
         })
     }
@@ -74,6 +77,13 @@ impl Recording {
         // A response to HEAD has no body whose end could be observed.
         if self.method == Method::HEAD {
             self.end.store(COMPLETE, Ordering::Relaxed);
+        }
+    }
+
+    /// Holds the place of the request until its response has been sent.
+    pub(super) fn hold(&self, slot: Option<RunningSlot>) {
+        if let Some(slot) = slot {
+            self.slot.get_or_init(|| slot);
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) const LARGE_BODY: u16 = 1 << 5;
 pub(super) const PROVIDER: u16 = 1 << 6;
 /// The operation accepts any method and rejects some of them itself.
 pub(super) const ANY_METHOD: u16 = 1 << 7;
+/// The operation has errors in OpenAI's form; `errors_of` adds this group.
+const OPENAI_FORM: u16 = 1 << 8;
 /// Every operation may return the status.
 const EVERY: u16 = u16::MAX;
 
@@ -45,21 +47,26 @@ const ERRORS: [(u16, u16, &str); 17] = [
     (EVERY, 403, "The token does not permit this operation, or the user declined at the provider."),
     (NOT_FOUND, 404, "There is no such account, token or model."),
     (ANY_METHOD, 405, "The method is not forwarded."),
-    (LARGE_BODY, 408, "The body took too long to arrive."),
+    (BODY | LARGE_BODY, 408, "The body took too long to arrive."),
     (CONFLICT, 409, "The state of the account does not allow it."),
     (LOGIN, 410, "The login has ended."),
     (BODY | LARGE_BODY, 413, "The body is too large, nested too deeply, or has too many values."),
     (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or its content encoding is not supported."),
     (EVERY, 421, "The gateway does not accept this host name."),
-    (LARGE_BODY, 426, "WebSockets are not supported; use plain HTTP."),
-    (EVERY, 429, "Too many requests with a wrong token, or the plan is used up."),
+    (OPENAI_FORM, 426, "WebSockets are not supported; use plain HTTP."),
+    (
+        EVERY,
+        429,
+        "Too many requests with a wrong token, too many running requests of the token, or the plan is used up.",
+    ),
     (EVERY, 500, "An internal error."),
     (LOGIN | PROVIDER, 502, "The provider failed, or its response cannot be used."),
     (EVERY, 503, "The gateway cannot process the request now; try again later."),
     (LOGIN | PROVIDER, 504, "The provider did not respond in time."),
 ];
 
-fn errors_of(statuses: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
+fn errors_of(statuses: u16, is_openai: bool) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
+    let statuses = if is_openai { statuses | OPENAI_FORM } else { statuses };
     ERRORS.iter().filter(move |(groups, ..)| *groups == EVERY || statuses & groups != 0)
 }
 
@@ -102,7 +109,7 @@ impl<const STATUSES: u16, const IS_OPENAI: bool> ErrorResponse<STATUSES, IS_OPEN
     fn new(response: Response) -> Self {
         let status = response.status().as_u16();
         debug_assert!(
-            errors_of(STATUSES).any(|(_, listed, _)| *listed == status),
+            errors_of(STATUSES, IS_OPENAI).any(|(_, listed, _)| *listed == status),
             "the operation does not list {status}"
         );
         Self(response)
@@ -139,7 +146,7 @@ impl<const STATUSES: u16, const IS_OPENAI: bool> ApiResponse for ErrorResponse<S
     fn meta() -> MetaResponses {
         let (content_type, schema) =
             if IS_OPENAI { (JSON, OpenAiErrorBody::schema_ref()) } else { (PROBLEM_JSON, Problem::schema_ref()) };
-        let responses = errors_of(STATUSES).map(|&(_, status, description)| MetaResponse {
+        let responses = errors_of(STATUSES, IS_OPENAI).map(|&(_, status, description)| MetaResponse {
             description,
             status: Some(status),
             status_range: None,

@@ -83,7 +83,7 @@ impl SessionApi {
     ///
     /// Everything that was opened with its links ends too. All replicas reject the tokens within a second.
     #[oai(path = "/v1/sessions/:id", method = "delete", operation_id = "endOneSession")]
-    async fn end_one(&self, caller: Caller, id: Path<String>) -> ApiResult<SessionEnded, { NOT_FOUND }> {
+    async fn end_one(&self, caller: Caller, id: Path<String>) -> ApiResult<SessionEnded, { BAD_REQUEST | NOT_FOUND }> {
         caller.app().access.end_page_session(&id.0).await?;
         Ok(Json(SessionEnded { status: SessionEndStatus::SignedOut }))
     }

@@ -32,7 +32,7 @@ impl StoredResponsesApi {
         &self,
         caller: Caller,
         id: Path<String>,
-    ) -> Result<StoredResponse, OpenAiErrorResponse<NOT_FOUND>> {
+    ) -> Result<StoredResponse, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND }>> {
         Ok(StoredResponse(caller.app().models.retrieve_response(&caller.0.principal, &id.0).await?))
     }
 
@@ -44,7 +44,7 @@ impl StoredResponsesApi {
         &self,
         caller: Caller,
         id: Path<String>,
-    ) -> Result<Json<ResponseDeleted>, OpenAiErrorResponse<NOT_FOUND>> {
+    ) -> Result<Json<ResponseDeleted>, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND }>> {
         caller.app().models.delete_response(&caller.0.principal, &id.0).await?;
         Ok(Json(ResponseDeleted { id: id.0, object: ResponseObject::Response, deleted: true }))
     }

@@ -82,7 +82,7 @@ impl TokensApi {
         caller: Caller,
         /// The token's id, its name, or the first six or more digits of its id.
         id: Path<String>,
-    ) -> ApiResult<TokenRevoked, { NOT_FOUND | CONFLICT }> {
+    ) -> ApiResult<TokenRevoked, { BAD_REQUEST | NOT_FOUND | CONFLICT }> {
         caller.app().access.revoke_token(&id.0).await?;
         Ok(Json(TokenRevoked { status: TokenRevocationStatus::Revoked }))
     }

@@ -9,6 +9,7 @@ mod caller_stream;
 mod certificate;
 mod connections;
 mod head_filter;
+mod lingering;
 mod listener;
 mod static_text;
 mod watched_body;
@@ -42,16 +43,19 @@ use poem::{
 use rustls::ServerConfig;
 use tokio::{
     net::TcpStream,
+    sync::mpsc,
     task::{Id, JoinError, JoinSet},
     time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use activity::Activity;
+pub use activity::ClosableAtLimit;
 use caller_stream::CallerStream;
 pub use certificate::{InvalidCertificate, ServerCertificate};
 use connections::Connections;
 use head_filter::HeadFilter;
+use lingering::discard;
 pub use listener::Listener;
 use listener::accept_any;
 pub use static_text::StaticText;
@@ -194,26 +198,31 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
         let Ok(Ok(stream)) = timeout(limits.header_timeout, CallerStream::open(stream, tls)).await else { return };
-        let head_filter = Arc::<HeadFilter>::default();
+        let head_filter = Arc::new(HeadFilter::new(limits.header_bytes));
         let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&head_filter));
         let keep_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
         let keep_alive = keep_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
+        let (unread, unread_bodies) = mpsc::channel(1);
         let service = service_fn(move |request: Request<Incoming>| {
             let (endpoint, activity, keep_alive) = (Arc::clone(&endpoint), Arc::clone(&activity), keep_alive.clone());
-            let scheme = scheme.clone();
+            let (scheme, unread) = (scheme.clone(), unread.clone());
             let is_last = head_filter.end_head(request.body().size_hint().exact());
             async move {
                 let response = if has_unambiguous_framing(request.headers()) {
                     let parts = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);
-                    endpoint.get_response(watch_body(parts.into(), &activity, limits)).await
+                    endpoint.get_response(watch_body(parts.into(), &activity, limits, unread)).await
                 } else {
                     StatusCode::BAD_REQUEST.into()
                 };
                 let mut response = hyper::Response::<AnyBody>::from(response);
-                if is_last {
+                // The rest of an unread body may follow, and no other request before it (RFC 9112, section 9.6).
+                if is_last || !activity.is_answering() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 } else if !response.headers().contains_key(CONNECTION) {
                     response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
+                }
+                if response.extensions_mut().remove::<ClosableAtLimit>().is_some() {
+                    activity.note_closable_response();
                 }
                 let observer = response.extensions_mut().remove::<ObservedBy>();
                 Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity, observer)))
@@ -226,7 +235,12 @@ impl Connection {
             .max_buf_size(limits.header_bytes)
             .max_headers(MAX_HEADERS);
         // An error means that the caller disconnected or violated HTTP. hyper has responded if it could.
-        let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+        let connection = watcher.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            biased;
+            _ = connection => {}
+            () = discard(unread_bodies) => {}
+        }
     }
 }
 
@@ -239,13 +253,18 @@ fn has_unambiguous_framing(headers: &HeaderMap) -> bool {
 }
 
 /// Limits the time for the request's body, and reports to `activity` when the request is complete.
-fn watch_body(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
+fn watch_body(
+    mut request: poem::Request,
+    activity: &Arc<Activity>,
+    limits: Limits,
+    unread: mpsc::Sender<AnyBody>,
+) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {
         activity.note_request();
         return request;
     }
-    let body = ReceivedBody::new(body.into(), Arc::clone(activity), limits);
+    let body = ReceivedBody::new(body.into(), Arc::clone(activity), limits, unread);
     request.set_body(poem::Body::from(AnyBody::new(body)));
     request
 }

@@ -2,27 +2,31 @@
 
 use std::{
     future::Future,
-    io,
+    io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http_body_util::combinators::BoxBody;
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, combinators::BoxBody};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::Sleep;
+use tokio::{sync::mpsc, time::Sleep};
 
 use super::{Limits, activity::Activity, timer};
 
 pub(super) type AnyBody = BoxBody<Bytes, io::Error>;
 
 /// A request's body. It fails with `TimedOut` if nothing arrives for `stall_timeout`, or if all of it takes longer than
-/// `body_timeout`.
+/// `body_timeout`. If it is dropped before its end, `lingering` reads the rest.
 pub(super) struct ReceivedBody {
     body: AnyBody,
     activity: Arc<Activity>,
     limits: Limits,
+    /// Whether the body has ended, or no more of it is expected.
+    is_done: bool,
+    unread: mpsc::Sender<AnyBody>,
     /// Runs while no byte arrives.
     stall_timer: Option<Pin<Box<Sleep>>>,
     /// Starts at the first wait for bytes.
@@ -30,8 +34,33 @@ pub(super) struct ReceivedBody {
 }
 
 impl ReceivedBody {
-    pub(super) fn new(body: AnyBody, activity: Arc<Activity>, limits: Limits) -> Self {
-        Self { body, activity, limits, stall_timer: None, body_timer: None }
+    pub(super) fn new(body: AnyBody, activity: Arc<Activity>, limits: Limits, unread: mpsc::Sender<AnyBody>) -> Self {
+        Self { body, activity, limits, is_done: false, unread, stall_timer: None, body_timer: None }
+    }
+
+    fn note_end(&mut self) {
+        self.is_done = true;
+        self.activity.note_request();
+    }
+}
+
+impl Drop for ReceivedBody {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let mut body = mem::take(&mut self.body);
+        // A short body has usually arrived with its head. The connection can then serve further requests.
+        while let Some(frame) = body.frame().now_or_never() {
+            match frame {
+                None => return self.note_end(),
+                Some(Ok(_discarded)) if body.is_end_stream() => return self.note_end(),
+                Some(Ok(_discarded)) => {}
+                Some(Err(_broken)) => return,
+            }
+        }
+        // The connection closes after this request, so the channel has room. If it has closed, nobody waits.
+        let _ = self.unread.try_send(body);
     }
 }
 
@@ -44,13 +73,16 @@ impl Body for ReceivedBody {
         if let Poll::Ready(frame) = polled {
             self.stall_timer = None;
             if frame.is_none() || self.body.is_end_stream() {
-                self.activity.note_request();
+                self.note_end();
             }
+            self.is_done |= matches!(frame, Some(Err(_)));
             return Poll::Ready(frame);
         }
         let Limits { stall_timeout, body_timeout, .. } = self.limits;
         let is_stalled = self.stall_timer.get_or_insert_with(|| timer(stall_timeout)).as_mut().poll(cx).is_ready();
         let is_late = self.body_timer.get_or_insert_with(|| timer(body_timeout)).as_mut().poll(cx).is_ready();
+        // The caller of a stalled body sends nothing that would have to be read.
+        self.is_done |= is_stalled;
         if is_stalled || is_late { Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))) } else { Poll::Pending }
     }
 

@@ -153,12 +153,17 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     })
 }
 
-/// Reads origins as browsers send them (RFC 6454 section 6.2), so that they can be compared as texts.
+/// Reads origins. Returns them as browsers send them (RFC 6454 section 6.2), so that they can be compared as texts. The
+/// pages of desktop apps and browser extensions have schemes of their own.
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let allowed = "it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080";
+    let allowed = "it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md";
     parse_list(deserializer, allowed, |origin| {
-        let url = Url::parse(origin).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
-        (url.origin().ascii_serialization() == origin).then(|| origin.to_owned())
+        let url = Url::parse(origin).ok().filter(|_| !origin.contains('*'))?;
+        let host = url.host_str().filter(|host| !host.is_empty())?;
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let serialized = format!("{}://{host}{port}", url.scheme());
+        // Nothing else may follow, except for the slash that the parser adds.
+        (url.as_str().strip_suffix('/').unwrap_or(url.as_str()) == serialized).then_some(serialized)
     })
 }
 

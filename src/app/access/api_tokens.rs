@@ -65,27 +65,39 @@ impl Access {
     }
 
     pub(super) async fn issue(self: &Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
-        self.tasks.run(Arc::clone(self).store_new(new)).await
+        self.tasks.run(Arc::clone(self).store_new(new, None)).await
     }
 
-    pub(super) async fn store_new(self: Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
+    /// Stores a new token. If it is the session of a link, deletes the `link`.
+    pub(super) async fn store_new(
+        self: Arc<Self>,
+        new: NewToken,
+        link: Option<ApiTokenId>,
+    ) -> Result<IssuedToken, AppError> {
         let _guard = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
         let is_page_token = new.grant.is_page_token();
         let same_kind =
             self.load_tokens().await?.into_iter().filter(|token| token.grant.is_page_token() == is_page_token);
-        let same_kind = same_kind.filter(|token| !token.is_replaced());
+        let same_kind = same_kind.filter(|token| !token.is_replaced() && Some(&token.id) != link.as_ref());
         if same_kind.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
         let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), new, &entropy, self.now());
-        match self.store.put(&self.add_mark(&token)?, &self.author()).await? {
+        let sealed = self.add_mark(&token)?;
+        // Delete the link only after everything else that may fail, so that a failed call can be repeated with it.
+        if let Some(link) = &link
+            && !self.store.remove(link, &self.author()).await?
+        {
+            return Err(AppError::LinkUsed);
+        }
+        match self.store.put(&sealed, &self.author()).await? {
             TokenStored::Stored => {}
             TokenStored::ParentGone => return Err(AppError::UnknownToken),
             TokenStored::NameTaken => return Err(AppError::TokenNameTaken(token.name.into_string())),
         }
-        self.reload().await?;
+        self.reload_after_commit().await;
         tracing::info!(token.id = token.id.as_str(), scope = token.grant.as_stored(), "token created");
         Ok(IssuedToken { token, secret })
     }
@@ -105,10 +117,14 @@ impl Access {
     /// A still valid secret from an earlier rotation ends now.
     ///
     /// # Errors
-    /// [`AppError::UnknownToken`], also if a concurrent call rotated the token; [`AppError::AmbiguousToken`].
+    /// [`AppError::UnknownToken`], also if a concurrent call rotated the token; [`AppError::AmbiguousToken`],
+    /// [`AppError::TokenExpired`].
     #[tracing::instrument(name = "access.rotate_token", skip_all)]
     pub async fn rotate_token(self: &Arc<Self>, id_or_name: &str, overlap: Duration) -> Result<RotatedToken, AppError> {
         let token = self.resolve(id_or_name).await?;
+        if !token.is_unexpired(self.now()) {
+            return Err(AppError::TokenExpired(token.name.into_string()));
+        }
         let access = Arc::clone(self);
         let rotate = async move {
             let (id, entropy) = (random_bytes(access.random.as_ref())?, random_bytes(access.random.as_ref())?);
@@ -118,7 +134,7 @@ impl Access {
             if !access.store.rotate(&sealed, &sealed_old, &access.author()).await? {
                 return Err(AppError::UnknownToken);
             }
-            access.reload().await?;
+            access.reload_after_commit().await;
             tracing::info!(token.id = new.id.as_str(), "token rotated");
             let old_until = old.expires_at.unwrap_or(until);
             Ok(RotatedToken { issued: IssuedToken { token: new, secret }, old_until })
@@ -138,7 +154,8 @@ impl Access {
             if !access.store.remove(&id, &access.author()).await? {
                 return Err(AppError::UnknownToken);
             }
-            access.reload().await?;
+            access.forget(|token| token.id == id).await;
+            access.reload_after_commit().await;
             tracing::info!(token.id = id.as_str(), "token revoked");
             Ok(())
         };

@@ -89,17 +89,47 @@ impl Access {
             let revoked = before.get(&token.digest).map(|known| known.revoked.clone()).unwrap_or_default();
             (token.digest.clone(), Arc::new(KnownToken { token, revoked }))
         };
-        let tokens: HashMap<_, _> = stored.into_iter().map(known).collect();
-        let gone = before.iter().filter(|(digest, _)| !tokens.contains_key(*digest));
-        let gone: Vec<_> = gone.map(|(_, known)| known.revoked.clone()).collect();
-        self.tokens.store(Arc::new(tokens));
-        // Cancel after the swap, so that a client that reconnects at once is refused.
-        gone.iter().for_each(CancellationToken::cancel);
+        self.replace(stored.into_iter().map(known).collect());
         Ok(())
     }
 
+    /// Reloads the tokens after a committed change. A failure is only logged: the caller would take an error for a
+    /// change that did not happen, and repeat it. `app/follow.rs` reloads the tokens once the store works again.
+    async fn reload_after_commit(&self) {
+        if let Err(error) = self.reload().await {
+            tracing::warn!(error = %error, "a change of tokens is saved, but the tokens could not be read again");
+        }
+    }
+
+    /// Rejects deleted tokens and their descendants at once, even if the store fails now, and ends their streams.
+    async fn forget(&self, is_deleted: impl Fn(&ApiToken) -> bool + Send) {
+        let _guard = self.reloading.lock().await;
+        let mut kept = HashMap::clone(&self.tokens.load());
+        let mut gone: HashSet<ApiTokenId> = HashSet::new();
+        loop {
+            let is_gone = |token: &ApiToken| {
+                is_deleted(token) || token.parent.as_ref().is_some_and(|parent| gone.contains(parent))
+            };
+            let found: Vec<_> = kept.extract_if(|_, known| is_gone(&known.token)).collect();
+            if found.is_empty() {
+                break;
+            }
+            gone.extend(found.into_iter().map(|(_, known)| known.token.id.clone()));
+        }
+        self.replace(kept);
+    }
+
+    /// Replaces the tokens in memory, and ends the streams of those that are gone. The caller holds `reloading`.
+    fn replace(&self, tokens: HashMap<TokenDigest, Arc<KnownToken>>) {
+        let before = self.tokens.load_full();
+        let gone: Vec<_> = before.iter().filter(|(digest, _)| !tokens.contains_key(*digest)).collect();
+        self.tokens.store(Arc::new(tokens));
+        // Cancel after the swap, so that a client that reconnects at once is refused.
+        gone.into_iter().for_each(|(_, known)| known.revoked.cancel());
+    }
+
     /// Returns the stored tokens with a valid mark, oldest first, without those of an earlier gateway token. Logs each
-    /// token without a valid mark once.
+    /// token without a valid mark once. A link or session ends with the session that it comes from.
     async fn load_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
         let mut tokens = Vec::new();
         for sealed in self.store.list().await? {
@@ -116,7 +146,7 @@ impl Access {
                 }
             }
         }
-        Ok(tokens)
+        Ok(ApiToken::end_with_parents(tokens))
     }
 
     /// Whether the token is a program's, or was issued under the current gateway token.

@@ -38,17 +38,11 @@ impl Access {
     /// [`AppError::LinkUsed`], also if the session that made the link has ended.
     #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiToken) -> Result<IssuedToken, AppError> {
-        let (access, link) = (Arc::clone(self), link.clone());
-        let redeem = async move {
-            if !access.store.remove(&link.id, &access.author()).await? {
-                return Err(AppError::LinkUsed);
-            }
-            match access.store_new(NewToken::session(label()?, link.lineage())).await {
-                Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
-                issued => issued,
-            }
-        };
-        self.tasks.run(redeem).await
+        let session = NewToken::session(label()?, link.lineage());
+        match self.tasks.run(Arc::clone(self).store_new(session, Some(link.id.clone()))).await {
+            Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
+            issued => issued,
+        }
     }
 
     /// Extends a session and returns it with its new expiry.
@@ -57,10 +51,13 @@ impl Access {
     /// [`AppError::UnknownToken`] if it has ended.
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(self: &Arc<Self>, session: &ApiToken) -> Result<ApiToken, AppError> {
+        if !session.is_unexpired(self.now()) {
+            return Err(AppError::UnknownToken);
+        }
         let (access, extended) = (Arc::clone(self), session.clone().extended(self.now()));
         let extend = async move {
             if access.store.extend(&access.add_mark(&extended)?).await? {
-                access.reload().await?;
+                access.reload_after_commit().await;
                 return Ok(extended);
             }
             Err(AppError::UnknownToken)
@@ -88,7 +85,9 @@ impl Access {
             if !is_session || !access.store.remove(&id, &access.author()).await? {
                 return Err(AppError::UnknownSession);
             }
-            access.reload().await
+            access.forget(|token| token.id == id).await;
+            access.reload_after_commit().await;
+            Ok(())
         };
         self.tasks.run(end).await
     }
@@ -99,7 +98,8 @@ impl Access {
         let access = Arc::clone(self);
         let end = async move {
             let ended = access.store.remove_all(with_programs, &access.author()).await?;
-            access.reload().await?;
+            access.forget(|token| with_programs || token.grant.is_page_token()).await;
+            access.reload_after_commit().await;
             tracing::info!(ended, programs = with_programs, "all sessions of the page were ended");
             Ok(ended)
         };

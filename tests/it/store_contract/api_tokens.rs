@@ -25,7 +25,7 @@ contract!(
     putting_a_duplicate_id_or_digest_fails_and_changes_nothing,
     extending_a_token_changes_only_its_expiry_and_mark,
     of_concurrent_removals_of_a_token_one_succeeds,
-    expired_tokens_are_deleted,
+    expired_tokens_are_deleted_with_their_descendants,
     removing_a_token_removes_its_descendants,
     remove_all_deletes_the_page_s_tokens_and_on_request_the_programs,
     two_programs_cannot_have_one_name,
@@ -119,7 +119,7 @@ async fn of_concurrent_removals_of_a_token_one_succeeds(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [other]);
 }
 
-async fn expired_tokens_are_deleted(fixture: impl Fixture) {
+async fn expired_tokens_are_deleted_with_their_descendants(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let expiring_at = |number, seconds: Option<i64>| {
         let SealedApiToken { token, mark } = session(number, i64::from(number));
@@ -127,9 +127,11 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     };
     let (past, now, future, endless) =
         (expiring_at(1, Some(9)), expiring_at(2, Some(10)), expiring_at(3, Some(11)), expiring_at(4, None));
-    put(&store, &[past, now, future.clone(), endless.clone()]).await;
+    let child = child_of(&past, 5, Grant::Page);
+    let (grandchild, other_child) = (child_of(&child, 6, Grant::Link), child_of(&future, 7, Grant::Page));
+    put(&store, &[past, now, future.clone(), endless.clone(), child, grandchild, other_child.clone()]).await;
     store.remove_expired(at(10)).await.unwrap();
-    assert_eq!(store.list().await.unwrap(), [future, endless]);
+    assert_eq!(store.list().await.unwrap(), [future, endless, other_child]);
 }
 
 fn child_of(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {

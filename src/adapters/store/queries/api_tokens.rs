@@ -188,7 +188,16 @@ impl ApiTokenStore for Store {
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        let rows = diesel::delete(table::table.filter(table::expires_at.le(now.unix_millis())));
-        self.run("forget expired tokens", async |connection| Ok(rows.execute(connection).await.map(drop)?)).await
+        self.write("forget expired tokens", async |connection| {
+            let expired = table::table.filter(table::expires_at.le(now.unix_millis())).select(table::id);
+            let mut gone: Vec<String> = expired.load(connection).await?;
+            while !gone.is_empty() {
+                diesel::delete(table::table.filter(table::id.eq_any(gone.clone()))).execute(connection).await?;
+                let children = table::table.filter(table::parent.eq_any(mem::take(&mut gone))).select(table::id);
+                gone = children.load(connection).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

@@ -72,7 +72,16 @@ impl ApiTokenStore for MemoryStore {
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.tables_to("forget expired tokens").await?.api_tokens.retain(|stored| stored.token.is_unexpired(now));
+        let mut tables = self.tables_to("forget expired tokens").await?;
+        let id = |stored: &SealedApiToken| stored.token.id.clone();
+        let expired = tables.api_tokens.iter().filter(|stored| !stored.token.is_unexpired(now));
+        let mut gone: Vec<ApiTokenId> = expired.map(id).collect();
+        while let Some(parent) = gone.pop() {
+            tables.api_tokens.retain(|stored| stored.token.id != parent);
+            gone.extend(
+                tables.api_tokens.iter().filter(|stored| stored.token.parent.as_ref() == Some(&parent)).map(id),
+            );
+        }
         Ok(())
     }
 

@@ -79,6 +79,8 @@ enum Failing {
     Next(usize),
     /// Every call of this operation.
     Only(&'static str),
+    /// Every call after the next one of this operation.
+    After(&'static str),
     Everything,
 }
 
@@ -94,6 +96,11 @@ impl MemoryStore {
     /// Makes all calls of one operation fail until [`MemoryStore::repair`].
     pub(crate) fn fail_to(&self, doing: &'static str) {
         self.tables().failing = Failing::Only(doing);
+    }
+
+    /// Makes all calls after the next one of this operation fail until [`MemoryStore::repair`].
+    pub(crate) fn fail_after(&self, doing: &'static str) {
+        self.tables().failing = Failing::After(doing);
     }
 
     /// Makes all calls fail until [`MemoryStore::repair`].
@@ -205,6 +212,12 @@ impl MemoryStore {
                 true
             }
             Failing::Only(what) => *what == doing,
+            Failing::After(what) => {
+                if *what == doing {
+                    tables.failing = Failing::Everything;
+                }
+                false
+            }
             Failing::Everything => true,
         };
         if fails {
