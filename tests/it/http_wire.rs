@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 async fn connect(home: &Home) -> TcpStream {
-    TcpStream::connect(([127, 0, 0, 1], home.port)).await.expect("a connection")
+    TcpStream::connect(("127.0.0.1", home.port)).await.expect("a connection")
 }
 
 /// Returns the head of a POST to a path that does not exist.

@@ -62,7 +62,7 @@ async fn create_token(gateway: &Gateway) -> String {
 
 /// Requests the stream of changes. Returns the connection and the status.
 async fn follow_changes(home: &Home, token: &str) -> (TcpStream, String) {
-    let mut stream = TcpStream::connect(([127, 0, 0, 1], home.port)).await.expect("a connection");
+    let mut stream = TcpStream::connect(("127.0.0.1", home.port)).await.expect("a connection");
     let head = format!(
         "GET /v1/events HTTP/1.1\r\nHost: localhost:{}\r\nAuthorization: Bearer {token}\r\n\
          Connection: close\r\n\r\n",
