@@ -22,7 +22,7 @@ impl RefreshToken {
     /// Finds the value of the cookie `name` in a pasted text. A text that names no cookie is taken as the value.
     ///
     /// # Errors
-    /// [`InvalidSecret`], if the text is too long or lacks the cookie, or its value cannot be sent (RFC 6265 section 4.1).
+    /// [`InvalidSecret`], if the text is too long or lacks the cookie, or its value cannot be sent (RFC 6265, 4.1.1).
     pub fn from_pasted_cookie(text: &SecretString, name: &'static str) -> Result<Self, InvalidSecret> {
         let text = text.expose_secret();
         if text.len() > MAX_PASTED_COOKIE_BYTES {
