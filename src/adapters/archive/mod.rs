@@ -191,7 +191,7 @@ impl ArchiveReader {
     /// Returns the next line; `None` after the last one.
     ///
     /// # Errors
-    /// [`ArchiveError::Damaged`] if a line is invalid, or the end line is missing, has a wrong count or is not the last.
+    /// [`ArchiveError::Damaged`] if a line is invalid, or the end line is missing, has a wrong count or is not last.
     pub fn next_line(&mut self) -> Result<Option<Line>, ArchiveError> {
         if self.is_at_end {
             return Ok(None);
