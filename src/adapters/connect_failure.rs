@@ -25,7 +25,7 @@ pub(super) fn connect_error(host: &str, proxy: Option<&ProxyUrl>, error: &(dyn E
     ConnectError { problem, host: host.to_owned(), proxy: proxy.map(ProxyUrl::address), detail }
 }
 
-/// Classifies one cause if it is a failure at the proxy, by the message of hyper-util's connectors.
+/// Classifies one cause if it is an error of hyper-util's proxy connectors, by its message.
 fn problem_of_proxy(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     let text = cause.to_string();
     let message = ["tunnel error: ", "SOCKS error: "].into_iter().find_map(|prefix| text.strip_prefix(prefix))?;

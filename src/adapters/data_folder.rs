@@ -35,12 +35,12 @@ pub enum UnsafeFolder {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// Checks an existing data folder, its parents, and the gateway's files in it. All files must belong to this user.
-/// Makes `files` private; an entry may also be a folder, whose files become private. Does not check the mode of
-/// `secrets`, because each read does. `folder` may be a symbolic link; the files may not.
+/// Checks an existing data folder, its parents, and the gateway's files in it. The folder and its files must belong to
+/// this user. Makes `files` private; an entry may also be a folder, whose files become private. Does not check the mode
+/// of `secrets`, because each read does. `folder` may be a symbolic link; the files may not.
 ///
 /// # Errors
-/// Another user owns a file or may change a folder, a file is a symbolic link, or a check failed.
+/// Another user owns a file or folder, or may change a folder; a file is a symbolic link; or a check failed.
 pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Result<(), UnsafeFolder> {
     let folder = match fs::canonicalize(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -101,7 +101,7 @@ pub(super) fn encryption_keys(
 /// Returns the gateway token: the configured one, the one in the token file, or a new one.
 ///
 /// # Errors
-/// [`StartError::WeakToken`], [`StartError::ConfiguredFileMissing`], [`StartError::SecretFile`].
+/// `WeakToken`, `ConfiguredFileMissing`, `SecretFile` and `Random` of [`StartError`].
 pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
     let path = settings.token_file();
     let (token, place) = match &settings.server.token {

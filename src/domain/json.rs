@@ -66,17 +66,17 @@ impl InvalidJsonReason {
     }
 }
 
-/// Parses a provider's JSON. Checks it first, so that a hostile response cannot become a tree of many times its length.
+/// Parses a provider's JSON. Checks a long one first, so that a hostile response cannot become a huge tree.
 ///
 /// # Errors
 ///
-/// The JSON is invalid, does not fit the type, or exceeds [`Limits::MODEL_BODY`].
+/// The JSON is invalid, does not fit the type, or is long and refused by [`check`].
 pub fn parse_tree<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     check_size(bytes).map_err(|error| serde_json::Error::custom(error.reason))?;
     serde_json::from_slice(bytes)
 }
 
-/// Checks a provider's JSON that is then read member by member.
+/// Checks a provider's JSON if it is long, before it is read member by member.
 ///
 /// # Errors
 ///

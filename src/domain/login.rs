@@ -6,7 +6,7 @@
 //! Pending --timeout--> Expired
 //! Pending or Exchanging --cancelled--> Cancelled
 //! Exchanging --any error--> CodeRefused, NotSaved, ...
-//! Exchanging --tokens of another account--> Unconfirmed --owner decides--> Completed or Cancelled
+//! Exchanging --tokens of another user or workspace--> Unconfirmed --owner decides--> Completed or Cancelled
 //! Unconfirmed --timeout--> Expired
 //! ```
 //! An invalid or incomplete callback is rejected and leaves the login pending.

@@ -22,7 +22,7 @@ impl RefreshToken {
     /// Finds the value of the cookie `name` in a pasted text. A text that names no cookie is taken as the value.
     ///
     /// # Errors
-    /// [`InvalidSecret`], if there is no such cookie or its value cannot be sent (RFC 6265 section 4.1.1).
+    /// [`InvalidSecret`], if the text is too long or lacks the cookie, or its value cannot be sent (RFC 6265, 4.1.1).
     pub fn from_pasted_cookie(text: &SecretString, name: &'static str) -> Result<Self, InvalidSecret> {
         let text = text.expose_secret();
         if text.len() > MAX_PASTED_COOKIE_BYTES {
@@ -47,8 +47,8 @@ pub fn names_client_cookie(text: &SecretString) -> bool {
     names.into_iter().any(|name| text.expose_secret().contains(&format!("{name}=")))
 }
 
-/// Joins wrapped lines, even within a value. A line stays separate if the line before it ends with a quote or a space,
-/// or if it begins with a header's name or the cookie's.
+/// Joins wrapped lines, even within a value. A line stays separate if the line before it ends with a quote, or with a
+/// space and a line continuation, or if it begins with a header's name or the cookie's.
 fn join_wrapped_lines(text: &str, name: &str) -> String {
     let mut all = String::new();
     for line in text.lines().map(str::trim) {
@@ -103,7 +103,7 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
     Ok(value)
 }
 
-/// Reads a text without the cookie's name as its value.
+/// Reads the whole text as the cookie's value. Refuses a text that has other cookies.
 fn bare_value(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
     let value: String = text.lines().map(|line| line.trim().trim_end_matches(LINE_CONTINUATIONS)).collect();
     let value = value.trim_matches(|c: char| c.is_whitespace() || c == ';' || QUOTES.contains(&c));

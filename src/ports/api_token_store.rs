@@ -29,9 +29,9 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable token MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Replaces a token's digest and mark by those of `new`. Adds `old`, a child token with the previous digest, which
-    /// expires when the overlap ends, and deletes the child of an earlier rotation. Returns false if the token does
-    /// not have the digest of `old`.
+    /// Replaces a token's digest, mark and last use with those of `new`. Adds `old`, a child token with the previous
+    /// digest, which expires when the overlap ends, and deletes the child of an earlier rotation. Returns false if the
+    /// token does not have the digest of `old`.
     ///
     /// Contract: MUST be one transaction. Exactly one of any number of concurrent calls MUST return true.
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;

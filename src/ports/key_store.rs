@@ -26,7 +26,7 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Returns the values that are sealed again with a new key: tokens of accounts, queued revocations and marks of API
-    /// tokens. Logins are left out, because they end within minutes.
+    /// tokens. Leaves out logins and remembered responses, which do not last, and the marks of audit entries.
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
 
     /// Stores a gateway's report about its journal in place of its last one. Deletes the reports from before `since`.

@@ -167,7 +167,7 @@ impl ArchiveReader {
     /// Opens an archive and reads its header.
     ///
     /// # Errors
-    /// All of [`ArchiveError`] except `Exists`.
+    /// All of [`ArchiveError`] except `Exists` and `Random`.
     pub fn open(path: &Path, passphrase: &SecretString) -> Result<Self, ArchiveError> {
         let file = File::open(path).map_err(failed("open", path))?;
         let mut file = BufReader::new(file);
@@ -191,7 +191,7 @@ impl ArchiveReader {
     /// Returns the next line; `None` after the last one.
     ///
     /// # Errors
-    /// [`ArchiveError::Damaged`] if a line is invalid, the end line is missing, or its number is wrong.
+    /// [`ArchiveError::Damaged`] if a line is invalid, or the end line is missing, has a wrong count or is not last.
     pub fn next_line(&mut self) -> Result<Option<Line>, ArchiveError> {
         if self.is_at_end {
             return Ok(None);

@@ -24,7 +24,7 @@ const PREFETCH_HEADERS: [HeaderName; 3] =
 #[derive(Clone)]
 struct RouteState {
     events: mpsc::Sender<CallbackEvent>,
-    /// The reply to the last callback with a pending login's `state`, which `/auth/done` shows.
+    /// The last reply with the outcome of a login, which `/auth/done` shows.
     last: Arc<RwLock<Option<CallbackReply>>>,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
 }
 
 /// Returns an error page for another method than GET, for another host name than a loopback one, and for a request that
-/// the browser marks as a prefetch or as one for an image, frame or script. Older browsers do not mark requests.
+/// the browser marks as a prefetch or as anything but the navigation of a tab. Older browsers do not mark requests.
 fn refusal(request: &Request, port: u16) -> Option<Response> {
     // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {

@@ -45,7 +45,7 @@ impl KeyRing {
         lines.join("\n").into()
     }
 
-    /// Appends the keys of `others` that `self` lacks, and returns the text of a key file; `None` if `self` lacks none.
+    /// Returns the text of a key file with all keys of `self` and `others`; `None` if `self` lacks none of `others`.
     pub fn joined_with(&self, others: &Self) -> Option<SecretString> {
         let is_missing = |key: &&EncryptionKey| !self.keys().any(|own| own.id() == key.id());
         let missing: Vec<SecretString> = others.keys().filter(is_missing).map(EncryptionKey::to_text).collect();

@@ -1,4 +1,4 @@
-//! `goclaw requests` and `goclaw usage`: prints the records of requests, and the tokens that programs have used.
+//! `goclaw requests` and `goclaw usage`: prints the records of requests, and how much programs have used models.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

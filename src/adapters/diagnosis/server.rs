@@ -21,7 +21,7 @@ pub struct Server {
     pub time: Option<Timestamp>,
 }
 
-/// Sends a `HEAD` request to `url`, through the proxy of `account` if it has one.
+/// Sends a `HEAD` request to `url`, through the proxy that is configured for `account` and this host, if any.
 ///
 /// # Errors
 /// No connection can be made, or there is no response in time.

@@ -21,7 +21,7 @@ impl BasePath {
     /// Removes the base path from a request, if it is there.
     ///
     /// # Errors
-    /// Returns a redirect if the trailing slash is missing. Without it, the page's relative links do not resolve.
+    /// A redirect, if the path is the base path without a slash at its end: the page's relative links need the slash.
     pub(super) fn remove_from(&self, request: &mut Request) -> Result<(), Response> {
         if self.0.is_empty() {
             return Ok(());

@@ -103,7 +103,7 @@ impl Outbound {
     }
 }
 
-/// Converts a proxy for reqwest. It applies to all requests of its client, because [`ProxySelector`] chooses the client.
+/// Converts a proxy for reqwest. It applies to all requests of its client: [`ProxySelector`] chooses the client.
 fn reqwest_proxy(proxy: &ProxyUrl) -> Result<Proxy, reqwest::Error> {
     let all = Proxy::all(proxy.address())?;
     Ok(match &proxy.credentials {

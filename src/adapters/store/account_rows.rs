@@ -90,7 +90,7 @@ impl From<&SealedCredential> for ProviderRow {
 }
 
 impl ProviderRow {
-    /// Repairs a damaged row: sets the columns that a refresh of the same login overwrites. Returns `None` if the row
+    /// Repairs a damaged row: resets columns that a refresh of the same login overwrites. Returns `None` if the row
     /// has another login or tokens that are not older, or if the new tokens belong to another account.
     pub(super) fn repaired_by(self, rotation: &Rotation) -> Option<Self> {
         let Rotation { version, metadata, .. } = rotation;

@@ -21,7 +21,7 @@ pub(super) fn batch_size(table: &str) -> usize {
 }
 
 /// The tables of accounts. Tables that are local to a machine or short-lived are not copied: changes and reports of
-/// replicas, a clock, pending logins, records of requests, and the schema's version.
+/// replicas, a clock, recent logins, records of requests, and the schema's version.
 const MAIN: [&str; 8] = [
     "llm_providers",
     "config_secrets",
@@ -127,7 +127,7 @@ pub trait TableCopy: Send + Sync {
     /// Returns whether the database has accounts, tokens of programs, or pending revocations.
     async fn is_used(&self) -> Result<bool, StoreError>;
 
-    /// Replaces the content of the tables of [`Tables::Main`], without the page's sessions. Accounts that
+    /// Replaces the content of the tables of [`Tables::Main`], and deletes all page sessions and links. Accounts that
     /// `order.needs_doubt` selects are put in doubt with the cause `restored`.
     async fn restore(&self, source: &mut Source<'_>, order: &RestoreRequest<'_>) -> Result<Restored, CopyError>;
 

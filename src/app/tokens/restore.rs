@@ -1,8 +1,8 @@
-//! Repairs the accounts after an older copy of the database was restored while this gateway runs.
+//! Repairs accounts whose rows come from an older copy of the database, while this gateway runs.
 //!
-//! If this gateway has seen a later generation of an account, the restored refresh token is spent. The newest tokens
-//! are written back from the journal. If the journal lacks them, the account is in doubt, and the old token is
-//! presented only if the owner requests it.
+//! If this gateway knows a later generation or presentation of an account, the restored refresh token may be spent. The
+//! newest tokens are written back from the journal. If the journal lacks them, the account is in doubt, and the old
+//! token is presented only with the owner's consent.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -15,7 +15,7 @@ const MAX_SHOWN_CHARS: usize = 64;
 #[error("{message}")]
 pub struct InvalidRequest {
     pub message: String,
-    /// The path in the body, e.g. `messages[2].content`.
+    /// The path in the body, e.g. `messages[2].content`, or the name of a query parameter.
     pub param: Option<String>,
     /// One of `invalid_json`, `body_too_large`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
     /// `unsupported_value`, `previous_response_not_found`.

@@ -7,7 +7,7 @@ use memchr::memchr;
 
 /// The length of an escape such as `\ud83d`.
 const ESCAPE_LENGTH: usize = 6;
-/// U+FFFD, which takes the same length.
+/// The escape of U+FFFD, which has the same length.
 const REPLACEMENT: &[u8; ESCAPE_LENGTH] = br"\ufffd";
 
 /// Returns the JSON with U+FFFD in place of each lone surrogate, borrowed if it has none.

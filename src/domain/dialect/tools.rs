@@ -170,7 +170,7 @@ fn write_word(
     Ok(())
 }
 
-/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object. Other choices are not changed.
+/// Moves `name` out of the inner object of `{"type": "function", "function": {"name": "f"}}`. Copies other choices.
 fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = tool.need_word("type")?;
     out.word("type", &kind);

@@ -1,4 +1,4 @@
-//! The fixed properties of a provider type.
+//! The built-in properties of a provider type.
 
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
@@ -25,7 +25,7 @@ pub enum AuthMethod {
     /// OAuth 2.0 authorization code with PKCE.
     #[strum(serialize = "oauth")]
     OAuth,
-    /// The token of a browser session, pasted by its owner.
+    /// The token of a browser session: pasted by its owner, or obtained with the browser's cookie.
     SessionToken,
     /// A key from the provider's console.
     ApiKey,
@@ -74,10 +74,10 @@ pub struct ModelApi {
     pub client_version: Option<&'static str>,
 }
 
-/// The fixed properties of a provider type. They are the defaults of its settings.
+/// The built-in properties of a provider type. Settings can override some of them.
 #[derive(Debug)]
 pub struct Descriptor {
-    /// The name of the built-in provider of this type, and the value of `provider_type`.
+    /// The name of the built-in account of this type, and the value of `provider_type`.
     pub name: &'static str,
     pub display_name: &'static str,
     pub category: Category,

@@ -48,7 +48,7 @@ impl Rotation {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefreshEvent {
-    /// A caller requests the right to present the refresh token of version `seen`.
+    /// A gateway requests the lease, to present the refresh token of version `seen`.
     Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
     /// The token endpoint returned new tokens, or the journal had them.
     Succeeded(Rotation),
@@ -100,6 +100,6 @@ pub enum Effect {
     Discard,
     /// Discard the new tokens and revoke them.
     Revoke,
-    /// The failure was recorded, or there is nothing to record.
+    /// The event was recorded, or there is nothing to record.
     Recorded,
 }

@@ -119,7 +119,7 @@ fn from_rows(rows: Vec<EntryRow>) -> Vec<AuditEntry> {
     rows.into_iter().map(AuditEntry::from).collect()
 }
 
-/// Appends an entry about a change. The caller makes the change in the same transaction.
+/// Appends an entry about a change. A change of the database must be made in the same transaction.
 pub(super) async fn append(
     connection: &mut Connection,
     event: AuditEvent,

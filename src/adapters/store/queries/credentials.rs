@@ -47,7 +47,7 @@ struct SecretRow<'a> {
     updated_at: i64,
 }
 
-/// All accounts with their refresh tokens, ordered by name.
+/// Returns the query of all accounts with their refresh tokens, ordered by name.
 #[diesel::dsl::auto_type]
 fn all_rows() -> _ {
     let select: diesel::dsl::AsSelect<ProviderRow, Backend> = ProviderRow::as_select();
@@ -79,8 +79,8 @@ impl TokenStore for Store {
     ) -> Result<(StoredAccounts, Option<String>), StoreError> {
         let rows = self.run("list accounts", async |connection| {
             let most = limit.try_into().unwrap_or(i64::MAX);
-            let names = llm_providers::name.gt(after.unwrap_or_default());
-            Ok(all_rows().filter(names).limit(most).load::<AccountRow>(connection).await?)
+            let is_after = llm_providers::name.gt(after.unwrap_or_default());
+            Ok(all_rows().filter(is_after).limit(most).load::<AccountRow>(connection).await?)
         });
         let rows = rows.await?;
         let last = rows.last().filter(|_| rows.len() == limit).map(|(row, _)| row.name.clone());
@@ -267,7 +267,7 @@ async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<
     Ok(rows(connection, Some(name)).await?.pop().map(account).transpose()?)
 }
 
-/// Repairs an unreadable account with the new tokens of its login. Returns None if it stays unreadable.
+/// Returns an unreadable account as the new tokens of its login repair it; None if it stays unreadable. Stores nothing.
 async fn repair(
     connection: &mut Connection,
     name: &AccountName,

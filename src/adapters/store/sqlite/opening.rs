@@ -29,7 +29,7 @@ use crate::{
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// The gateway waits 30 s at most for another process's migration.
+/// This process waits 30 s at most for another one's migration.
 const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(50);
 const LOCK_ATTEMPTS: usize = 600;
 

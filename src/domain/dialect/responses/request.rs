@@ -54,7 +54,7 @@ impl<'a> ResponsesRequest<'a> {
     ) -> Result<TranslatedRequest, InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         let echo = RequestEcho::of(named_model, &body);
-        let _recalled = body.take("previous_response_id");
+        let _previous = body.take("previous_response_id");
         let api = Api { prompt: Prompt::Member("input"), summary: Summary::AsSent, recalled };
         let Translation { request, own_input, missing, store, wants_function_call: _ } =
             translate(body, size, &model.into(), api)?;
