@@ -17,6 +17,7 @@ const OUTCOME_REASONS = {
   completed: "Sign-in complete. The tokens are saved.",
   denied: "You denied access at the provider. Nothing was saved. Start again if that was a mistake.",
   code_refused: "The provider rejected the authorization code. Nothing was saved. Start again.",
+  expired: "Sign-in timed out. Nothing was saved. Start again.",
 };
 
 const REASONS = {
