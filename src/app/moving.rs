@@ -217,9 +217,7 @@ impl Moving {
     /// have been saved.
     pub async fn connect(&self, account: PlaintextAccount, replace: bool, source: &str) -> Result<(), MoveError> {
         let PlaintextAccount { name, provider_type, .. } = &account;
-        let definition = self.catalog.of_account(name, *provider_type);
-        let definition = definition.filter(|definition| definition.provider_type == *provider_type);
-        let definition = definition.ok_or_else(|| MoveError::OtherType(name.clone(), provider_type.as_str()))?;
+        let definition = self.definition_of(name, *provider_type)?;
         let (name, enabled, now) = (name.clone(), account.enabled, self.clock.now());
         let display_name = account.display_name.as_deref().map(DisplayName::parse).transpose();
         let new = NewCredential {
@@ -250,6 +248,14 @@ impl Moving {
         }
         let completed = self.complete(&name, enabled, source, &author).await;
         completed.map_err(|source| MoveError::Incomplete { name, source })
+    }
+
+    /// Returns the definition of an account to connect. The configuration may name another type for it.
+    fn definition_of(&self, name: &AccountName, known: ProviderType) -> Result<ProviderDefinition, MoveError> {
+        match self.catalog.conflicting_type(name, known) {
+            Some(other) => Err(MoveError::OtherType(name.clone(), other.as_str())),
+            None => self.catalog.of_account(name, known).ok_or_else(|| MoveError::NotConnected(name.clone())),
+        }
     }
 
     /// Switches a connected account off if it was off before the move, and appends the audit entry.

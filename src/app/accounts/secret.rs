@@ -89,9 +89,7 @@ impl Accounts {
 
     async fn check_and_save(self: Arc<Self>, name: AccountName, pasted: PastedSecret) -> Result<Connected, AppError> {
         let definition = self.directory.resolve(&name, pasted.provider_type).await?.definition;
-        if !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(definition.name));
-        }
+        self.directory.check_enabled(&definition)?;
         let method = pasted.secret.method();
         if definition.descriptor().pasted != Some(method) {
             let method = definition.descriptor().pasted.unwrap_or(AuthMethod::OAuth);

@@ -78,9 +78,7 @@ impl Logins {
         let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let (definition, now) = (resolved.definition, self.now());
         let name = definition.name.clone();
-        if !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(name));
-        }
+        self.directory.check_enabled(&definition)?;
         let Some(client) = definition.oauth else {
             let method = definition.provider_type.descriptor().pasted.unwrap_or(AuthMethod::ApiKey);
             return Err(AppError::AuthMethodMismatch { name, method });
