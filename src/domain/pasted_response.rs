@@ -41,13 +41,19 @@ const SEPARATORS: [char; 20] = [
 /// Punctuation that may follow an address in a sentence. No code or state ends in it.
 const TRAILING_PUNCTUATION: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
+/// Maximum number of words that are joined one by one. An address that begins later must not be wrapped.
+const MAX_WORDS: usize = 256;
+/// Maximum number of readings of joined words. An address that has a state ends within a few more lines.
+const MAX_READINGS: usize = 16;
+
 impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with any text around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may come from a wrapped line, even inside the code, or it may end the address. If these two readings
-    /// have different states, both are returned, the one that ignores white space first. The caller picks the one with
-    /// a login's state.
+    /// White space may come from a wrapped line, even inside the code, or it may end the address. So the text has
+    /// several readings: all of it joined, its first words joined, and each word for itself. Returns those with
+    /// different states. Of those with the same state, only the longest counts, because it has the whole code. The
+    /// caller picks the one with a login's state.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.
@@ -61,19 +67,37 @@ impl AuthorizationResponse {
             text = text.replace(escaped, plain);
         }
         text = text.lines().map(|line| line.trim_matches(LINE_MARKS)).collect::<Vec<_>>().join("\n");
-        let unwrapped: String = text.split_whitespace().collect();
-        if !["code=", "state=", "error="].iter().any(|name| unwrapped.contains(name)) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let joined = words.concat();
+        if !["code=", "state=", "error="].iter().any(|name| joined.contains(name)) {
             return Ok(vec![of_two_words(&text)?]);
         }
-        let (unwrapped, words) = (of_address(&unwrapped), of_address(&text));
-        match (unwrapped, words) {
-            (Ok(unwrapped), Ok(words)) if unwrapped.state.digest() != words.state.digest() => {
-                Ok(vec![unwrapped, words])
+        let (whole, separate) = match (of_address(&joined), of_address(&text)) {
+            (Err(error), Err(_)) => return Err(error),
+            readings => readings,
+        };
+        let mut readings: Vec<Self> = Vec::new();
+        for reading in whole.into_iter().chain(of_first_words(&words)).chain(separate) {
+            if readings.iter().all(|known| known.state.expose_secret() != reading.state.expose_secret()) {
+                readings.push(reading);
             }
-            (Ok(reading), _) | (Err(_), Ok(reading)) => Ok(vec![reading]),
-            (Err(error), Err(_)) => Err(error),
+        }
+        Ok(readings)
+    }
+}
+
+/// Reads the first words joined, without the last one, without the last two, and so on. Skips those without a state.
+fn of_first_words(words: &[&str]) -> Vec<AuthorizationResponse> {
+    let (mut joined, mut readings) = (String::new(), Vec::new());
+    for word in words.iter().take(MAX_WORDS) {
+        joined.push_str(word);
+        readings.extend(of_address(&joined));
+        if readings.len() == MAX_READINGS {
+            break;
         }
     }
+    readings.reverse();
+    readings
 }
 
 /// Reads the parameters of an address. White space and [`SEPARATORS`] separate them.

@@ -90,6 +90,28 @@ fn white_space_in_a_paste_may_be_a_line_wrap_or_the_end_of_the_address() {
     assert_eq!(states("http://x/?code=c&state=st\nate"), ["state", "st"]);
     assert_eq!(states("http://x/?code=c&state=state thanks"), ["statethanks", "state"]);
     assert_eq!(states("http://x/?code=c\nc&state=state"), ["state"]);
+    assert_eq!(
+        states("http://x/?code=c\nc&state=sta\nte\nMany thanks"),
+        ["stateManythanks", "stateMany", "state", "sta"]
+    );
+    let long = format!("http://x/?code=c&state=s {}", "word ".repeat(1_000));
+    assert!(states(&long).len() < 20 && states(&long).contains(&"s".to_owned()));
+}
+
+#[test]
+fn a_wrapped_code_is_read_whole_whatever_follows_the_address() {
+    for pasted in [
+        "http://x/?code=ac\n_1&state=state",
+        "http://x/?code=ac\n_1&state=state\nIs this right?",
+        "It ended at http://x/?code=ac\n_1&sta\nte=state and did not load.",
+        "> http://x/?code=ac_\n> 1&state=st\n> ate\n\nThanks",
+    ] {
+        let readings = AuthorizationResponse::from_pasted(&pasted.into()).unwrap();
+        let codes = readings.iter().filter(|reading| reading.state.expose_secret() == "state");
+        let codes: Vec<_> = codes.map(|reading| &reading.result).collect();
+        let [AuthorizationResult::Approved(code)] = codes[..] else { panic!("{pasted}: {readings:?}") };
+        assert_eq!(code.expose_secret(), "ac_1", "{pasted}");
+    }
 }
 
 #[test]
