@@ -41,6 +41,7 @@ const SEPARATORS: [char; 20] = [
 /// Punctuation that may follow an address in a sentence. No code or state ends in it.
 const TRAILING_PUNCTUATION: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
+const SCHEMES: [&str; 2] = ["http://", "https://"];
 /// Maximum number of words that are joined one by one. An address that begins later must not be wrapped.
 const MAX_WORDS: usize = 256;
 /// Maximum number of readings of joined words. An address that has a state ends within a few more lines.
@@ -102,7 +103,7 @@ fn of_first_words(words: &[&str]) -> Vec<AuthorizationResponse> {
 
 /// Reads the parameters of an address. White space and [`SEPARATORS`] separate them.
 fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
-    let text = text.replace("http://", "&").replace("https://", "&");
+    let text = SCHEMES.iter().fold(text.to_owned(), |text, scheme| with_separate_addresses(&text, scheme));
     let ends_part = |c: char| c.is_whitespace() || SEPARATORS.contains(&c);
     let mut distinct = Vec::new();
     for part in text.split_inclusive(ends_part) {
@@ -117,6 +118,17 @@ fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
         }
     }
     AuthorizationResponse::from_parameters(distinct.into_iter())
+}
+
+/// Replaces the scheme of each address by a separator, unless it begins the value of a parameter, such as `iss`.
+fn with_separate_addresses(text: &str, scheme: &str) -> String {
+    let mut parts = text.split(scheme);
+    let mut separated = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        separated.push_str(if separated.ends_with('=') { scheme } else { "&" });
+        separated.push_str(part);
+    }
+    separated
 }
 
 fn of_two_words(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {

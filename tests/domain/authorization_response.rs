@@ -115,6 +115,19 @@ fn a_wrapped_code_is_read_whole_whatever_follows_the_address() {
 }
 
 #[test]
+fn an_issuer_is_read_with_and_without_percent_encoding() {
+    for pasted in [
+        "http://x/?code=c&state=s&iss=https%3A%2F%2Fauth.example%2Fi",
+        "http://x/?code=c&state=s&iss=https://auth.example/i",
+        "http://x/?iss=https://auth.example/i&code=c&state=shttp://x/?iss=https://auth.example/i&code=c&state=s",
+    ] {
+        let reading = AuthorizationResponse::from_pasted(&pasted.into()).unwrap().remove(0);
+        assert_eq!(reading.issuer.as_deref(), Some("https://auth.example/i"), "{pasted}");
+        assert_eq!(reading.state.expose_secret(), "s", "{pasted}");
+    }
+}
+
+#[test]
 fn quoting_and_escaping_in_a_paste_change_neither_code_nor_state() {
     const URL: &str = "http://localhost:1455/auth/callback?code=ac_1*x!&state=s~t&scope=a";
     for pasted in [
