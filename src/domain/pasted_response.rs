@@ -5,6 +5,7 @@
 //! and path are ignored, and the address is never fetched.
 
 use form_urlencoded::parse;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
@@ -68,9 +69,16 @@ impl AuthorizationResponse {
             text = text.replace(escaped, plain);
         }
         text = text.lines().map(|line| line.trim_matches(LINE_MARKS)).collect::<Vec<_>>().join("\n");
+        if !has_result(&text) {
+            // Mail programs and search engines put the percent-encoded address into an address of their own.
+            let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+            if has_result(&decoded) {
+                text = decoded;
+            }
+        }
         let words: Vec<&str> = text.split_whitespace().collect();
         let joined = words.concat();
-        if !["code=", "state=", "error="].iter().any(|name| joined.contains(name)) {
+        if !has_result(&joined) && !joined.contains("state=") {
             return Ok(vec![of_two_words(&text)?]);
         }
         let (whole, separate) = match (of_address(&joined), of_address(&text)) {
@@ -85,6 +93,12 @@ impl AuthorizationResponse {
         }
         Ok(readings)
     }
+}
+
+/// Whether a text has the parameter with the provider's decision. A line may be wrapped within the parameter's name.
+fn has_result(text: &str) -> bool {
+    let joined: String = text.split_whitespace().collect();
+    ["code=", "error="].iter().any(|name| joined.contains(name))
 }
 
 /// Reads the first words joined, without the last one, without the last two, and so on. Skips those without a state.

@@ -115,6 +115,22 @@ fn a_wrapped_code_is_read_whole_whatever_follows_the_address() {
 }
 
 #[test]
+fn an_address_within_another_address_is_found() {
+    let address = "http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback%3Fcode%3Dac_1%26state%3Dst_1";
+    for pasted in [
+        address.to_owned(),
+        format!("https://nam02.safelinks.protection.outlook.com/?url={address}&data=05%7C02%7C&reserved=0"),
+        "https://www.google.com/url?q=http://localhost:1455/auth/callback?code%3Dac_1%26state%3Dst_1&source=gmail"
+            .into(),
+        "code%3Dac_1%26state%3Dst_1".to_owned(),
+    ] {
+        let reading = AuthorizationResponse::from_pasted(&pasted.as_str().into()).unwrap().remove(0);
+        let AuthorizationResult::Approved(code) = reading.result else { panic!("{pasted}: no code") };
+        assert_eq!((code.expose_secret(), reading.state.expose_secret()), ("ac_1", "st_1"), "{pasted}");
+    }
+}
+
+#[test]
 fn an_issuer_is_read_with_and_without_percent_encoding() {
     for pasted in [
         "http://x/?code=c&state=s&iss=https%3A%2F%2Fauth.example%2Fi",
