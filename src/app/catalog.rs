@@ -24,9 +24,20 @@ impl ProviderCatalog {
         self.0.values()
     }
 
-    /// Returns the configured definition of an account, else that of [`ProviderCatalog::like_built_in`].
+    /// Returns the definition of an account of this type: the configured one, else [`ProviderCatalog::like_built_in`].
+    /// If the configuration names another type, the account is switched off, and its secrets are never sent to the
+    /// configured provider.
     pub fn of_account(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
-        self.get(name).cloned().or_else(|| self.like_built_in(name, provider_type))
+        let Some(configured) = self.get(name) else { return self.like_built_in(name, provider_type) };
+        if configured.provider_type == provider_type {
+            return Some(configured.clone());
+        }
+        Some(ProviderDefinition { enabled: false, ..self.like_built_in(name, provider_type)? })
+    }
+
+    /// Returns the type that the configuration names for an account, if it is not the account's type.
+    pub fn conflicting_type(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderType> {
+        self.get(name).map(|configured| configured.provider_type).filter(|configured| *configured != provider_type)
     }
 
     /// Returns the built-in definition of a provider type under another `name`, for an account that is not configured.

@@ -113,7 +113,7 @@ impl Directory {
     /// Finds an account. `new_type` is required for a name that is neither configured nor stored.
     ///
     /// # Errors
-    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account has another type,
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account's type is not `new_type`,
     /// [`AppError::AccountUnreadable`] if the type of an unreadable account is unknown, [`AppError::Store`].
     pub(super) async fn resolve(
         &self,
@@ -128,26 +128,37 @@ impl Directory {
         let stored_type = credential.as_ref().map(|credential| credential.provider_type);
         // The type in an unreadable row is not authenticated, so a type in the request takes precedence.
         let unproven_type = unreadable.as_ref().and_then(|unreadable| unreadable.row.provider_type);
-        let definition = match self.catalog.get(name) {
-            Some(configured) => Some(configured.clone()),
-            None => {
-                stored_type.or(new_type).or(unproven_type).and_then(|known| self.catalog.like_built_in(name, known))
-            }
+        let definition = match (stored_type, self.catalog.get(name)) {
+            (Some(stored), _) => self.catalog.of_account(name, stored),
+            (None, Some(configured)) => Some(configured.clone()),
+            (None, None) => new_type.or(unproven_type).and_then(|known| self.catalog.like_built_in(name, known)),
         };
         let Some(definition) = definition else {
             return Err(unreadable.map_or_else(|| AppError::UnknownProvider(name.to_string()), AppError::from));
         };
-        let existing = stored_type.unwrap_or(definition.provider_type);
-        if existing != definition.provider_type || new_type.is_some_and(|wanted| wanted != existing) {
+        let existing = definition.provider_type;
+        if new_type.is_some_and(|wanted| wanted != existing) {
             return Err(AppError::TypeConflict { name: name.clone(), existing });
         }
         Ok(Resolved { definition, credential, unreadable })
     }
 
+    /// Checks that the configuration lets an account be connected and used.
+    ///
+    /// # Errors
+    /// [`AppError::TypeConflict`] if the configuration names another type, [`AppError::DisabledByConfiguration`].
+    pub(super) fn check_enabled(&self, definition: &ProviderDefinition) -> Result<(), AppError> {
+        let (name, existing) = (definition.name.clone(), definition.provider_type);
+        if self.catalog.conflicting_type(&name, existing).is_some() {
+            return Err(AppError::TypeConflict { name, existing });
+        }
+        if definition.enabled { Ok(()) } else { Err(AppError::DisabledByConfiguration(name)) }
+    }
+
     /// Checks that an account is configured or stored.
     ///
     /// # Errors
-    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`].
+    /// [`AppError::UnknownProvider`], [`AppError::Store`].
     pub(super) async fn check_known(&self, name: &AccountName) -> Result<(), AppError> {
         match self.resolve(name, None).await {
             Ok(_) | Err(AppError::AccountUnreadable(_)) => Ok(()),

@@ -150,6 +150,9 @@ pub enum AppError {
     /// are in the token journal and survive a restart.
     #[error("the tokens of the login are not saved yet")]
     TokensUnsaved { is_journaled: bool, source: Box<AppError> },
+    /// The database failed after the provider had replaced the pasted cookie. The new one is saved once it works again.
+    #[error("the secret is not saved yet")]
+    SecretUnsaved(#[source] Box<AppError>),
     /// The callback was rejected. The login is still pending.
     #[error("the callback was rejected: {0:?}")]
     CallbackRejected(CallbackRejection),
@@ -185,6 +188,11 @@ impl AppError {
     /// Returns the store's trouble, if the store is down.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
         if let Self::Store(error) = self { error.trouble() } else { None }
+    }
+
+    /// Whether a later attempt to save tokens may succeed: the database, the random source or the cipher failed.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Vault(_) | Self::Random(_))
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     domain::{
         credential::SealedCredential,
-        ids::{AccountName, LoginId},
+        ids::{AccountName, Generation, LoginId},
         refresh::TokenVersion,
     },
     ports::{JournalError, TokenJournal},
@@ -66,6 +66,14 @@ impl JournalCheck {
         }
         let ended = journal.ended().await?.into_iter().map(|ended| ended.login_id).collect();
         Ok(Self { known, ended })
+    }
+
+    /// Whether a login has ended, or its first tokens were presented or replaced.
+    pub fn has_used(&self, name: &AccountName, login_id: &LoginId) -> bool {
+        let is_used = |known: &KnownVersion| {
+            known.version.login_id == *login_id && (known.attempt > 0 || known.version.generation > Generation::FIRST)
+        };
+        self.ended.contains(login_id) || self.known.get(name).into_iter().flatten().any(is_used)
     }
 
     pub fn coverage(&self, account: &SealedCredential) -> JournalCoverage {

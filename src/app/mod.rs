@@ -44,7 +44,7 @@ pub use journal_check::{JournalCheck, JournalCoverage};
 pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
-pub use moving::{MoveError, Moving, OpenedAccounts, PlaintextAccount};
+pub use moving::{MoveError, Moving, OpenedAccounts, Origin, PlaintextAccount};
 pub use readiness::Readiness;
 pub use requests::{Requests, RunningRequest};
 pub use tasks::Tasks;

@@ -46,6 +46,26 @@ pub struct PlaintextAccount {
     pub metadata: TokenMetadata,
 }
 
+impl PlaintextAccount {
+    /// Returns the id of the login that an import of an archive creates; None if the account is from another program.
+    fn login_of(&self, origin: Origin<'_>) -> Option<LoginId> {
+        let exported_at = origin.exported_at?;
+        Some(match &self.refresh_token {
+            Some(token) => LoginId::of_import(&self.name, exported_at, token),
+            None => LoginId::of_import(&self.name, exported_at, &self.access_token),
+        })
+    }
+}
+
+/// Where imported accounts come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// For the audit log.
+    pub description: &'a str,
+    /// When the archive was made, in Unix milliseconds; None if the accounts come from another program.
+    pub exported_at: Option<i64>,
+}
+
 /// Accounts that are ready to be moved to another installation.
 #[derive(Debug, Default)]
 pub struct OpenedAccounts {
@@ -209,17 +229,60 @@ impl Moving {
         Ok(opened.accounts.iter().flat_map(would_end).collect())
     }
 
-    /// Connects a moved account under a new login id. `source` describes its origin in the audit log.
+    /// Checks all accounts of an import, before the first one is connected. Returns those that this archive's earlier
+    /// import connected. Their tokens in the archive may be spent, so they must not be connected again.
+    ///
+    /// # Errors
+    /// [`MoveError::Connected`] if a name is connected and `replace` is false, [`MoveError::OtherType`],
+    /// [`MoveError::App`].
+    pub async fn check_import(
+        &self,
+        accounts: &[PlaintextAccount],
+        replace: bool,
+        origin: Origin<'_>,
+    ) -> Result<Vec<AccountName>, MoveError> {
+        let (journal, mut repeated) = (JournalCheck::of(self.journal.as_ref()).await?, Vec::new());
+        for account in accounts {
+            let PlaintextAccount { name, provider_type, .. } = account;
+            self.definition_of(name, *provider_type)?;
+            account.display_name.as_deref().map(DisplayName::parse).transpose().map_err(AppError::from)?;
+            let imported = account.login_of(origin);
+            let stored = match self.store.load(name).await {
+                Err(StoreError::Unreadable(_)) if replace => None,
+                Err(StoreError::Unreadable(_)) => return Err(MoveError::Connected(name.clone())),
+                found => found?,
+            };
+            let is_imported = |login: &LoginId| {
+                stored.as_ref().is_some_and(|stored| stored.login_id() == login) || journal.has_used(name, login)
+            };
+            if imported.as_ref().is_some_and(is_imported) {
+                repeated.push(name.clone());
+                continue;
+            }
+            let Some(stored) = stored else { continue };
+            if stored.provider_type != *provider_type {
+                return Err(MoveError::OtherType(name.clone(), stored.provider_type.as_str()));
+            }
+            if !replace {
+                return Err(MoveError::Connected(name.clone()));
+            }
+        }
+        Ok(repeated)
+    }
+
+    /// Connects a moved account under another login id.
     ///
     /// # Errors
     /// [`MoveError::Connected`] if the name is connected and `replace` is false, [`MoveError::OtherType`],
     /// [`MoveError::Incomplete`] if the tokens were saved and a later step failed. After [`MoveError::App`], they may
     /// have been saved.
-    pub async fn connect(&self, account: PlaintextAccount, replace: bool, source: &str) -> Result<(), MoveError> {
+    pub async fn connect(&self, account: PlaintextAccount, replace: bool, origin: Origin<'_>) -> Result<(), MoveError> {
         let PlaintextAccount { name, provider_type, .. } = &account;
-        let definition = self.catalog.of_account(name, *provider_type);
-        let definition = definition.filter(|definition| definition.provider_type == *provider_type);
-        let definition = definition.ok_or_else(|| MoveError::OtherType(name.clone(), provider_type.as_str()))?;
+        let login_id = match account.login_of(origin) {
+            Some(login_id) => login_id,
+            None => LoginId::from_bytes(random_bytes(self.random.as_ref()).map_err(AppError::from)?),
+        };
+        let definition = self.definition_of(name, *provider_type)?;
         let (name, enabled, now) = (name.clone(), account.enabled, self.clock.now());
         let display_name = account.display_name.as_deref().map(DisplayName::parse).transpose();
         let new = NewCredential {
@@ -228,7 +291,7 @@ impl Moving {
             display_name: display_name.map_err(AppError::from)?.map(DisplayName::into_string),
             // Use the API base of this installation's settings, so that the file cannot redirect tokens.
             api_base: definition.api_base,
-            login_id: LoginId::from_bytes(random_bytes(self.random.as_ref()).map_err(AppError::from)?),
+            login_id,
             access_token: account.access_token,
             refresh_token: account.refresh_token,
             metadata: account.metadata,
@@ -241,15 +304,23 @@ impl Moving {
             SaveOutcome::Saved(saved) => saved,
             SaveOutcome::TypeConflict(other) => return Err(MoveError::OtherType(name, other.as_str())),
             SaveOutcome::OtherLogin => return Err(MoveError::Connected(name)),
-            // Neither occurs: the login id is new, and there is no revocation order.
+            // Neither occurs: no login was started with this id, and there is no revocation order.
             SaveOutcome::LoginEnded(_) | SaveOutcome::Changed => return Err(MoveError::Contended),
         };
         let record = JournalRecord { name: name.clone(), rotation: saved.rotation(), state: RecordState::Committed };
         if let Err(error) = self.journal.confirm(&record).await {
             tracing::warn!(provider.name = %name, error = %error, "the token journal is out of date");
         }
-        let completed = self.complete(&name, enabled, source, &author).await;
+        let completed = self.complete(&name, enabled, origin.description, &author).await;
         completed.map_err(|source| MoveError::Incomplete { name, source })
+    }
+
+    /// Returns the definition of an account to connect. The configuration may name another type for it.
+    fn definition_of(&self, name: &AccountName, known: ProviderType) -> Result<ProviderDefinition, MoveError> {
+        match self.catalog.conflicting_type(name, known) {
+            Some(other) => Err(MoveError::OtherType(name.clone(), other.as_str())),
+            None => self.catalog.of_account(name, known).ok_or_else(|| MoveError::NotConnected(name.clone())),
+        }
     }
 
     /// Switches a connected account off if it was off before the move, and appends the audit entry.
@@ -266,14 +337,5 @@ impl Moving {
         }
         let imported = AuditEvent::done(AuditAction::Imported, name.as_str(), Some(source.to_owned()));
         self.audit.append(imported, author).await
-    }
-
-    /// Returns whether an account is connected, readable or not.
-    pub async fn is_connected(&self, name: &AccountName) -> Result<bool, StoreError> {
-        match self.store.load(name).await {
-            Ok(found) => Ok(found.is_some()),
-            Err(StoreError::Unreadable(_)) => Ok(true),
-            Err(error) => Err(error),
-        }
     }
 }

@@ -150,6 +150,11 @@ pub enum StartError {
          account is not connected, rename the file back and try again", file.display()
     )]
     PossiblyTakenOver { file: PathBuf, source: MoveError },
+    #[error(
+        "these accounts are connected here now: {connected}. To import the others, name them in the command. Do not \
+         import these again with --replace: their tokens may be spent by then"
+    )]
+    PartlyImported { connected: String, source: MoveError },
     #[error("the account {0} is not in the archive")]
     NotInArchive(AccountName),
     #[error("the account {name:?} in {} has values that this version does not know", file.display())]

@@ -19,7 +19,7 @@ use crate::{
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
-    app::{Adoption, Moving, OpenedAccounts, PlaintextAccount, ProviderCatalog, Vault},
+    app::{Adoption, Moving, OpenedAccounts, Origin, PlaintextAccount, ProviderCatalog, Vault},
     domain::{ids::AccountName, provider::ProviderType, provider_settings::ProviderSettings},
     ports::Clock,
 };
@@ -123,8 +123,9 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     if let Some(missing) = options.names.iter().find(|name| !accounts.iter().any(|account| account.name == **name)) {
         return Err(StartError::NotInArchive(missing.clone()));
     }
-    let names = connect(accounts, options.replace, &format!("{}", file.display()), settings).await?;
-    let mut text = format!("Connected here: {}.", names.join(", "));
+    let exported_at = Some(archive.header().created_at);
+    let origin = Origin { description: &file.display().to_string(), exported_at };
+    let mut text = connect(accounts, options.replace, origin, settings).await?.in_words();
     text += &match takes_all.then(|| fs::remove_file(file)) {
         Some(Ok(())) => "\nThe file was deleted: its tokens are here now.".to_owned(),
         Some(Err(error)) => {
@@ -135,26 +136,44 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     print(&text)
 }
 
-/// Connects accounts and returns their names. Unless `replace`, first checks that none of them is connected already.
+/// The names of the accounts of an import.
+#[derive(Default)]
+pub(super) struct Imported {
+    connected: Vec<String>,
+    /// Those that an earlier import of the archive connected.
+    repeated: Vec<String>,
+}
+
+impl Imported {
+    pub(super) fn in_words(&self) -> String {
+        let words = [("Connected here", &self.connected), ("Imported before, so nothing was changed", &self.repeated)];
+        let lines = words.into_iter().filter(|(_, names)| !names.is_empty());
+        lines.map(|(words, names)| format!("{words}: {}.", names.join(", "))).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Connects accounts, after a check of all of them. Skips those that an earlier import of the archive connected.
 pub(super) async fn connect(
     accounts: Vec<PlaintextAccount>,
     replace: bool,
-    source: &str,
+    origin: Origin<'_>,
     settings: &Settings,
-) -> Result<Vec<String>, StartError> {
+) -> Result<Imported, StartError> {
     let moving = open(settings).await?;
-    for account in accounts.iter().filter(|_| !replace) {
-        if moving.is_connected(&account.name).await? {
-            return Err(crate::app::MoveError::Connected(account.name.clone()).into());
+    let repeated = moving.check_import(&accounts, replace, origin).await?;
+    let mut imported =
+        Imported { repeated: repeated.iter().map(AccountName::to_string).collect(), ..Imported::default() };
+    for account in accounts.into_iter().filter(|account| !repeated.contains(&account.name)) {
+        let name = account.name.to_string();
+        match moving.connect(account, replace, origin).await {
+            Ok(()) => imported.connected.push(name),
+            Err(source) if imported.connected.is_empty() => return Err(source.into()),
+            Err(source) => {
+                return Err(StartError::PartlyImported { connected: imported.connected.join(", "), source });
+            }
         }
     }
-    let mut names = Vec::new();
-    for account in accounts {
-        let name = account.name.to_string();
-        moving.connect(account, replace, source).await?;
-        names.push(name);
-    }
-    Ok(names)
+    Ok(imported)
 }
 
 fn to_plaintext(account: &ArchivedAccount, file: &Path) -> Result<PlaintextAccount, StartError> {

@@ -18,7 +18,7 @@ use crate::{
         store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
         system::SystemClock,
     },
-    app::{MoveError, PlaintextAccount, account_name},
+    app::{MoveError, Origin, PlaintextAccount, account_name},
     domain::{ids::AccountName, provider::openai_codex},
     ports::Clock,
 };
@@ -41,10 +41,11 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
     // Rename the file first, so that the Codex CLI never uses a login that is connected here.
     let aside = with_suffix(file, ".taken-over");
     fs::rename(file, &aside).map_err(|source| StartError::SetAside { file: file.clone(), source })?;
-    match connect(vec![account], options.replace, "the Codex CLI", settings).await {
-        Ok(names) => print(&format!(
-            "Connected here: {}. The Codex CLI is signed out: its file is now {}; delete it. To sign in to the Codex CLI again: codex login",
-            names.join(", "),
+    let origin = Origin { description: "the Codex CLI", exported_at: None };
+    match connect(vec![account], options.replace, origin, settings).await {
+        Ok(imported) => print(&format!(
+            "{} The Codex CLI is signed out: its file is now {}; delete it. To sign in to the Codex CLI again: codex login",
+            imported.in_words(),
             aside.display()
         )),
         Err(StartError::Move(error @ (MoveError::App(_) | MoveError::Incomplete { .. }))) => {
@@ -86,9 +87,9 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
     if !options.take_over {
         return Err(StartError::WouldShare("the GoClaw service"));
     }
-    let names = connect(accounts, options.replace, "the GoClaw service in Go", settings).await?;
-    let mut text =
-        format!("Connected here: {}. The other service must not run with these accounts again.", names.join(", "));
+    let origin = Origin { description: "the GoClaw service in Go", exported_at: None };
+    let imported = connect(accounts, options.replace, origin, settings).await?.in_words();
+    let mut text = format!("{imported} The other service must not run with these accounts again.");
     if !not_imported.is_empty() {
         text += &format!("\nNot imported: {}.", not_imported.join(", "));
     }

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The plaintext result of a login or of a pasted secret, before the vault seals it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewCredential {
     pub name: AccountName,
     pub provider_type: ProviderType,

@@ -20,6 +20,7 @@ pub mod dialect;
 pub mod gateway_token;
 pub mod history;
 pub mod ids;
+pub mod imported_login;
 pub mod invisible;
 pub mod json;
 pub mod keys;

@@ -1,9 +1,10 @@
 //! Finds a browser's cookie in a pasted text: its value alone, `name=value`, a `Cookie` header, a row of the developer
-//! tools, or part of a curl command. A terminal, chat or mail program may have wrapped or quoted the text.
+//! tools, exported JSON, or part of a curl command. A terminal, chat or mail program may have wrapped or quoted it.
 //!
 //! Only the named cookie is read. The provider checks its value, so many spellings are accepted.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use super::{
     invisible::is_invisible,
@@ -29,9 +30,12 @@ impl RefreshToken {
             return Err(InvalidSecret::TooLong);
         }
         let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        let value = match named_value(&join_wrapped_lines(&text, name), name)? {
+        let value = match exported_value(&text, name) {
             Some(value) => value,
-            None => bare_value(&text, name)?,
+            None => match named_value(&join_wrapped_lines(&text, name), name)? {
+                Some(value) => value,
+                None => bare_value(&text, name)?,
+            },
         };
         if value.len() > MAX_PASTED_SECRET_BYTES {
             return Err(InvalidSecret::TooLong);
@@ -40,11 +44,32 @@ impl RefreshToken {
     }
 }
 
-/// Whether a pasted text has `name=` for the client cookie of a provider.
+/// Whether a pasted text has `name=`, or the name in quotes, for the client cookie of a provider.
 pub fn names_client_cookie(text: &SecretString) -> bool {
     let names =
         ProviderType::ALL.into_iter().filter_map(|known| known.descriptor().sessions.map(|sessions| sessions.cookie));
-    names.into_iter().any(|name| text.expose_secret().contains(&format!("{name}=")))
+    let text = text.expose_secret();
+    names.into_iter().any(|name| text.contains(&format!("{name}=")) || text.contains(&format!("\"{name}\"")))
+}
+
+/// Finds the cookie in JSON with an object for each cookie, as extensions of browsers export them.
+fn exported_value(text: &str, name: &str) -> Option<String> {
+    let joined: String = text.lines().map(str::trim).collect();
+    let value = value_in(&serde_json::from_str(&joined).ok()?, name)?;
+    first_value(&value).ok().filter(|whole| *whole == value).map(str::to_owned)
+}
+
+/// Finds the first non-empty value of the named cookie in JSON. The parser limits the depth.
+fn value_in(json: &Value, name: &str) -> Option<String> {
+    match json {
+        Value::Array(items) => items.iter().find_map(|item| value_in(item, name)),
+        Value::Object(members) => {
+            let text_of = |member: &str| members.get(member).and_then(Value::as_str);
+            let own = text_of("value").filter(|value| !value.is_empty() && text_of("name") == Some(name));
+            own.map(str::to_owned).or_else(|| members.values().find_map(|member| value_in(member, name)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
 }
 
 /// Joins wrapped lines, even within a value. A line stays separate if the line before it ends with a quote, or with a

@@ -5,6 +5,7 @@
 //! and path are ignored, and the address is never fetched.
 
 use form_urlencoded::parse;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
@@ -41,13 +42,20 @@ const SEPARATORS: [char; 20] = [
 /// Punctuation that may follow an address in a sentence. No code or state ends in it.
 const TRAILING_PUNCTUATION: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
+const SCHEMES: [&str; 2] = ["http://", "https://"];
+/// Maximum number of words that are joined one by one. An address that begins later must not be wrapped.
+const MAX_WORDS: usize = 256;
+/// Maximum number of readings of joined words. An address that has a state ends within a few more lines.
+const MAX_READINGS: usize = 16;
+
 impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with any text around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may come from a wrapped line, even inside the code, or it may end the address. If these two readings
-    /// have different states, both are returned, the one that ignores white space first. The caller picks the one with
-    /// a login's state.
+    /// White space may come from a wrapped line, even inside the code, or it may end the address. So the text has
+    /// several readings: all of it joined, its first words joined, and each word for itself. Returns those with
+    /// different states. Of those with the same state, only the longest counts, because it has the whole code. The
+    /// caller picks the one with a login's state.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.
@@ -61,24 +69,55 @@ impl AuthorizationResponse {
             text = text.replace(escaped, plain);
         }
         text = text.lines().map(|line| line.trim_matches(LINE_MARKS)).collect::<Vec<_>>().join("\n");
-        let unwrapped: String = text.split_whitespace().collect();
-        if !["code=", "state=", "error="].iter().any(|name| unwrapped.contains(name)) {
+        if !has_result(&text) {
+            // Mail programs and search engines put the percent-encoded address into an address of their own.
+            let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+            if has_result(&decoded) {
+                text = decoded;
+            }
+        }
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let joined = words.concat();
+        if !has_result(&joined) && !joined.contains("state=") {
             return Ok(vec![of_two_words(&text)?]);
         }
-        let (unwrapped, words) = (of_address(&unwrapped), of_address(&text));
-        match (unwrapped, words) {
-            (Ok(unwrapped), Ok(words)) if unwrapped.state.digest() != words.state.digest() => {
-                Ok(vec![unwrapped, words])
+        let (whole, separate) = match (of_address(&joined), of_address(&text)) {
+            (Err(error), Err(_)) => return Err(error),
+            readings => readings,
+        };
+        let mut readings: Vec<Self> = Vec::new();
+        for reading in whole.into_iter().chain(of_first_words(&words)).chain(separate) {
+            if readings.iter().all(|known| known.state.expose_secret() != reading.state.expose_secret()) {
+                readings.push(reading);
             }
-            (Ok(reading), _) | (Err(_), Ok(reading)) => Ok(vec![reading]),
-            (Err(error), Err(_)) => Err(error),
+        }
+        Ok(readings)
+    }
+}
+
+/// Whether a text has the parameter with the provider's decision. A line may be wrapped within the parameter's name.
+fn has_result(text: &str) -> bool {
+    let joined: String = text.split_whitespace().collect();
+    ["code=", "error="].iter().any(|name| joined.contains(name))
+}
+
+/// Reads the first words joined, without the last one, without the last two, and so on. Skips those without a state.
+fn of_first_words(words: &[&str]) -> Vec<AuthorizationResponse> {
+    let (mut joined, mut readings) = (String::new(), Vec::new());
+    for word in words.iter().take(MAX_WORDS) {
+        joined.push_str(word);
+        readings.extend(of_address(&joined));
+        if readings.len() == MAX_READINGS {
+            break;
         }
     }
+    readings.reverse();
+    readings
 }
 
 /// Reads the parameters of an address. White space and [`SEPARATORS`] separate them.
 fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
-    let text = text.replace("http://", "&").replace("https://", "&");
+    let text = SCHEMES.iter().fold(text.to_owned(), |text, scheme| with_separate_addresses(&text, scheme));
     let ends_part = |c: char| c.is_whitespace() || SEPARATORS.contains(&c);
     let mut distinct = Vec::new();
     for part in text.split_inclusive(ends_part) {
@@ -93,6 +132,17 @@ fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
         }
     }
     AuthorizationResponse::from_parameters(distinct.into_iter())
+}
+
+/// Replaces the scheme of each address by a separator, unless it begins the value of a parameter, such as `iss`.
+fn with_separate_addresses(text: &str, scheme: &str) -> String {
+    let mut parts = text.split(scheme);
+    let mut separated = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        separated.push_str(if separated.ends_with('=') { scheme } else { "&" });
+        separated.push_str(part);
+    }
+    separated
 }
 
 fn of_two_words(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {

@@ -68,6 +68,9 @@ secret_text!(
 /// The maximum length of a pasted secret, in bytes. Real keys and session tokens are much shorter.
 pub const MAX_PASTED_SECRET_BYTES: usize = 16 * 1024;
 
+/// The names before a pasted token, in this order. `__session` is Clerk's cookie with a session token.
+const NAMES: [&str; 4] = ["authorization:", "authorization\":", "bearer ", "__session="];
+
 /// Why a pasted secret is invalid. The message never contains the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
@@ -84,7 +87,7 @@ pub enum InvalidSecret {
 }
 
 impl AccessToken {
-    /// Parses a pasted API key or session token. Removes white space around it.
+    /// Parses a pasted API key or session token. Removes white space, quotes, and the name of a header or cookie.
     pub fn from_pasted(text: &SecretString) -> Result<Self, InvalidSecret> {
         parse_pasted(text).map(Self::new)
     }
@@ -99,8 +102,22 @@ fn parse_pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
     if is_too_long {
         return Err(InvalidSecret::TooLong);
     }
+    let text = without_name(text);
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(InvalidSecret::NotHeaderSafe);
     }
     Ok(text)
+}
+
+/// Removes what the developer tools of browsers and curl write around a token. Keeps a text that has nothing else.
+fn without_name(text: &str) -> &str {
+    let around = |c: char| c.is_whitespace() || "\"'`;,".contains(c);
+    let mut inner = text.trim_matches(around);
+    for name in NAMES {
+        // A header in JSON has a quote between its name and its value.
+        let is_named = inner.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        let value = inner.get(name.len()..).filter(|_| is_named).map(|value| value.trim_start_matches(around));
+        inner = value.unwrap_or(inner);
+    }
+    if inner.is_empty() { text } else { inner }
 }

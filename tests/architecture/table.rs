@@ -279,6 +279,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/domain/authorize_url.rs",
     "src/domain/claims.rs",
     "src/domain/gateway_token.rs",
+    "src/domain/imported_login.rs",
     "src/domain/login.rs",
     "src/domain/pasted_cookie.rs",
     "src/domain/pasted_response.rs",

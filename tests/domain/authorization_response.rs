@@ -90,6 +90,57 @@ fn white_space_in_a_paste_may_be_a_line_wrap_or_the_end_of_the_address() {
     assert_eq!(states("http://x/?code=c&state=st\nate"), ["state", "st"]);
     assert_eq!(states("http://x/?code=c&state=state thanks"), ["statethanks", "state"]);
     assert_eq!(states("http://x/?code=c\nc&state=state"), ["state"]);
+    assert_eq!(
+        states("http://x/?code=c\nc&state=sta\nte\nMany thanks"),
+        ["stateManythanks", "stateMany", "state", "sta"]
+    );
+    let long = format!("http://x/?code=c&state=s {}", "word ".repeat(1_000));
+    assert!(states(&long).len() < 20 && states(&long).contains(&"s".to_owned()));
+}
+
+#[test]
+fn a_wrapped_code_is_read_whole_whatever_follows_the_address() {
+    for pasted in [
+        "http://x/?code=ac\n_1&state=state",
+        "http://x/?code=ac\n_1&state=state\nIs this right?",
+        "It ended at http://x/?code=ac\n_1&sta\nte=state and did not load.",
+        "> http://x/?code=ac_\n> 1&state=st\n> ate\n\nThanks",
+    ] {
+        let readings = AuthorizationResponse::from_pasted(&pasted.into()).unwrap();
+        let codes = readings.iter().filter(|reading| reading.state.expose_secret() == "state");
+        let codes: Vec<_> = codes.map(|reading| &reading.result).collect();
+        let [AuthorizationResult::Approved(code)] = codes[..] else { panic!("{pasted}: {readings:?}") };
+        assert_eq!(code.expose_secret(), "ac_1", "{pasted}");
+    }
+}
+
+#[test]
+fn an_address_within_another_address_is_found() {
+    let address = "http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback%3Fcode%3Dac_1%26state%3Dst_1";
+    for pasted in [
+        address.to_owned(),
+        format!("https://nam02.safelinks.protection.outlook.com/?url={address}&data=05%7C02%7C&reserved=0"),
+        "https://www.google.com/url?q=http://localhost:1455/auth/callback?code%3Dac_1%26state%3Dst_1&source=gmail"
+            .into(),
+        "code%3Dac_1%26state%3Dst_1".to_owned(),
+    ] {
+        let reading = AuthorizationResponse::from_pasted(&pasted.as_str().into()).unwrap().remove(0);
+        let AuthorizationResult::Approved(code) = reading.result else { panic!("{pasted}: no code") };
+        assert_eq!((code.expose_secret(), reading.state.expose_secret()), ("ac_1", "st_1"), "{pasted}");
+    }
+}
+
+#[test]
+fn an_issuer_is_read_with_and_without_percent_encoding() {
+    for pasted in [
+        "http://x/?code=c&state=s&iss=https%3A%2F%2Fauth.example%2Fi",
+        "http://x/?code=c&state=s&iss=https://auth.example/i",
+        "http://x/?iss=https://auth.example/i&code=c&state=shttp://x/?iss=https://auth.example/i&code=c&state=s",
+    ] {
+        let reading = AuthorizationResponse::from_pasted(&pasted.into()).unwrap().remove(0);
+        assert_eq!(reading.issuer.as_deref(), Some("https://auth.example/i"), "{pasted}");
+        assert_eq!(reading.state.expose_secret(), "s", "{pasted}");
+    }
 }
 
 #[test]

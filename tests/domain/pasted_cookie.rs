@@ -1,7 +1,7 @@
 //! Tests of finding the client cookie in a text that was copied from a browser.
 
 use goclaw::domain::{
-    pasted_cookie::MAX_PASTED_COOKIE_BYTES,
+    pasted_cookie::{MAX_PASTED_COOKIE_BYTES, names_client_cookie},
     secret::{InvalidSecret, MAX_PASTED_SECRET_BYTES, RefreshToken},
 };
 use secrecy::ExposeSecret;
@@ -42,6 +42,11 @@ fn the_cookie_is_found_in_every_copied_form() {
         ".auth.suno.com\tTRUE\t/\tTRUE\t1795700000\t__client\tVALUE",
         "__client:\"VALUE\"",
         "{\"__client\": \"VALUE\", \"a\": \"b\"}",
+        r#"[{"name":"__client_uat","value":"1"},{"name":"__client","value":"VALUE"}]"#,
+        r#"[{"domain": ".suno.com", "name": "__client",
+             "path": "/", "value": "VALUE", "id": 1}]"#,
+        r#"{"cookies": [{"value": "VALUE", "name": "__client", "domain": "auth.suno.com"}], "origins": []}"#,
+        r#"{"name":"__client","value":"VALUE","httpOnly":true}"#,
     ] {
         assert_eq!(paste(&text.replace("VALUE", VALUE)).as_deref(), Ok(VALUE), "{text}");
     }
@@ -79,4 +84,12 @@ fn a_text_without_a_valid_cookie_is_refused_with_the_reason() {
     assert_eq!(paste(&"k".repeat(MAX_PASTED_SECRET_BYTES + 1)), Err(InvalidSecret::TooLong));
     assert_eq!(paste(&format!("a={}; __client=b", "k".repeat(MAX_PASTED_COOKIE_BYTES))), Err(InvalidSecret::TooLong));
     assert_eq!(paste(&format!("a={}; __client=b", "k".repeat(MAX_PASTED_SECRET_BYTES))).as_deref(), Ok("b"));
+}
+
+#[test]
+fn a_text_with_the_name_of_a_client_cookie_is_recognised() {
+    for text in ["a=b; __client=x", r#"[{"name": "__client", "value": "x"}]"#] {
+        assert!(names_client_cookie(&text.into()), "{text}");
+    }
+    assert!(!names_client_cookie(&"eyJhbGci.eyJzaWQi.c2ln".into()));
 }

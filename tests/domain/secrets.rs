@@ -18,7 +18,24 @@ fn debug_output_never_shows_a_secret() {
 #[test]
 fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
     let paste = |text: &str| AccessToken::from_pasted(&text.into());
-    assert_eq!(paste(" sk-1\n").unwrap().expose_secret(), "sk-1");
+    for text in [
+        " sk-1\n",
+        "\"sk-1\"",
+        "'sk-1';",
+        "Bearer sk-1",
+        "Authorization: Bearer sk-1",
+        "authorization:bearer  sk-1",
+        "\"authorization\": \"Bearer sk-1\",",
+        "__session=sk-1",
+        "__session=\"sk-1\";",
+    ] {
+        assert_eq!(paste(text).unwrap().expose_secret(), "sk-1", "{text}");
+    }
+    // A text without anything else is kept.
+    for text in ["\"", "__session=", "Bearer", ";,"] {
+        assert_eq!(paste(text).unwrap().expose_secret(), text);
+    }
+    assert_eq!(paste("__session=a; b=c").unwrap_err(), InvalidSecret::NotHeaderSafe);
     assert_eq!(paste(" \n").unwrap_err(), InvalidSecret::Empty);
     assert_eq!(paste("a b").unwrap_err(), InvalidSecret::NotHeaderSafe);
     assert_eq!(paste("a\r\nX: y").unwrap_err(), InvalidSecret::NotHeaderSafe);

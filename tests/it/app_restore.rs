@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use goclaw::{
-    app::{AppError, JournalCheck, JournalCoverage, MoveError, Moving, Ports, Vault},
+    app::{AppError, JournalCheck, JournalCoverage, MoveError, Moving, Origin, Ports, Vault},
     domain::{
         credential::AccountState,
         ids::Generation,
@@ -305,8 +305,8 @@ async fn an_import_that_fails_after_the_save_says_that_the_account_is_connected(
     let (mut opened, _) = moving(&source).open(None).await.expect("an account");
     target.store.fail_to("append to the audit log");
     let account = opened.accounts.pop().expect("an account");
-    let replace = false;
-    let connected = moving(&target).connect(account, replace, "a file").await;
+    let (replace, origin) = (false, Origin { description: "a file", exported_at: Some(1) });
+    let connected = moving(&target).connect(account, replace, origin).await;
     assert!(matches!(connected, Err(MoveError::Incomplete { .. })), "{connected:?}");
     assert!(target.account(OPENAI).await.is_some());
 }

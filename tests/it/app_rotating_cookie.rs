@@ -222,3 +222,24 @@ async fn a_late_response_with_a_new_cookie_is_stored() {
     settle().await;
     assert_eq!((stored_cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));
 }
+
+#[tokio::test]
+async fn a_cookie_replaced_during_the_check_is_saved_when_the_database_is_back() {
+    for is_pasted_again in [false, true] {
+        let gateway = TestGateway::open().await;
+        gateway.provider.add_browser("c1", unix_time_after(HOUR));
+        gateway.provider.replace_cookie(&["c2"]);
+        gateway.store.fail_to("save a login");
+        let unsaved = register(&gateway, "c1", Some("sess_1")).await;
+        assert!(matches!(unsaved, Err(AppError::SecretUnsaved(_))), "{unsaved:?}");
+        gateway.store.repair();
+        let expected = if is_pasted_again { "c3" } else { "c2" };
+        if is_pasted_again {
+            gateway.provider.add_browser("c3", unix_time_after(HOUR));
+            register(&gateway, "c3", Some("sess_1")).await.expect("the account connects");
+        }
+        gateway.clock.advance(Duration::from_secs(2));
+        settle().await;
+        assert_eq!(stored_cookie(&gateway).await, expected, "a later attempt replaces no newer login");
+    }
+}

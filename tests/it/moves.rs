@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use http_message::Method;
 use serde_json::{Value, json};
 
 use crate::{
@@ -87,9 +88,7 @@ async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
     let (source, target) = (Home::new(&provider), Home::new(&provider));
     let gateway = source.start().await;
     gateway.sign_in().await;
-    gateway
-        .call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"display_name": "Work"})))
-        .await;
+    gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"display_name": "Work"}))).await;
     gateway.stop().await;
     let file = source.path().join("moving.age");
     assert_eq!(run(&source, "export", &file, &["--all"]).code, Some(0));
@@ -105,8 +104,8 @@ async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
     );
     assert_eq!(refresh(&gateway).await, 200);
     // The file still has the spent token.
-    let again = run(&target, "import", &file, &[]);
-    assert!(again.code == Some(1) && again.stderr.contains("is connected here"), "{again:?}");
+    let again = run(&target, "import", &file, &["openai-codex", "--replace"]);
+    assert!(again.code == Some(0) && again.stdout.contains("Imported before"), "{again:?}");
     assert_eq!(refresh(&gateway).await, 200);
     assert_presented_without_reuse(&provider, 2).await;
 }
@@ -175,4 +174,38 @@ async fn import_and_restore_refuse_each_other_s_files_and_drafts() {
     assert!(import.code == Some(1) && import.stderr.contains("draft of an export"), "{import:?}");
     assert!(run(&target, "import", &file, &["other"]).stderr.contains("not in the archive"));
     assert!(!target.data_dir().join("goclaw.db").exists());
+}
+
+#[tokio::test]
+async fn an_import_checks_all_accounts_first_and_a_repeated_one_changes_nothing() {
+    let provider = Provider::approving();
+    let (source, target) = (Home::new(&provider), Home::new(&provider));
+    let gateway = source.start().await;
+    gateway.sign_in().await;
+    let key = json!({"api_key": "sk-1", "provider_type": "dashscope", "unchecked": true});
+    let saved = gateway.call(Method::PUT, "/v1/auth/work/secret", Some(key)).await;
+    assert_eq!(saved.status, 200, "{}", saved.text);
+    gateway.stop().await;
+    let file = source.path().join("moving.age");
+    assert_eq!(run(&source, "export", &file, &["--all"]).code, Some(0));
+    // The second account of the file cannot be imported, so the first one is not connected either.
+    let gateway = target.start().await;
+    let suno = json!({"session_token": "s-1", "provider_type": "suno", "unchecked": true});
+    let saved = gateway.call(Method::PUT, "/v1/auth/work/secret", Some(suno)).await;
+    assert_eq!(saved.status, 200, "{}", saved.text);
+    let refused = run(&target, "import", &file, &["--replace"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("an account work of type suno"), "{refused:?}");
+    assert_eq!(gateway.status().await["state"], "absent");
+
+    let copy = source.path().join("copy.age");
+    fs::copy(&file, &copy).expect("a copy");
+    assert_eq!(run(&target, "import", &file, &["openai-codex"]).code, Some(0));
+    wait_for_state(&gateway, "active").await;
+    assert_eq!(refresh(&gateway).await, 200);
+    assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.status, 200);
+    // The account has ended here, and an import of the same file does not bring it back.
+    let again = run(&target, "import", &copy, &["openai-codex"]);
+    assert!(again.code == Some(0) && again.stdout.contains("Imported before"), "{again:?}");
+    assert_eq!(gateway.status().await["state"], "absent");
+    assert_presented_without_reuse(&provider, 1).await;
 }

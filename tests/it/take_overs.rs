@@ -8,10 +8,14 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use goclaw::{
-    adapters::{archive::ArchiveReader, store::read_go_postgres},
+    adapters::{
+        archive::ArchiveReader,
+        store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
+    },
     ports::chain,
 };
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::support::{
@@ -43,8 +47,8 @@ async fn log_in_elsewhere(provider: &Provider) -> LoginTokens {
     let account = archive.next_line().expect("a line").and_then(|line| line.account).expect("an account");
     let text = |secret: &str| secret.to_owned();
     LoginTokens {
-        access_token: text(secrecy::ExposeSecret::expose_secret(&account.access_token())),
-        refresh_token: text(secrecy::ExposeSecret::expose_secret(&account.refresh_token().expect("a token"))),
+        access_token: text(account.access_token().expose_secret()),
+        refresh_token: text(account.refresh_token().expect("a token").expose_secret()),
     }
 }
 
@@ -161,6 +165,60 @@ async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
         assert_works(&gateway, &provider).await;
         assert_eq!(gateway.get("/v1/auth/qwen/status").await.json()["state"], "active");
     }
+}
+
+/// Returns SQL that gives the rows of [`rows`] to one tenant, and adds an account of the same name of another one.
+fn other_tenant(their_refresh: &str) -> String {
+    let [ours, theirs] = ["00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"];
+    format!(
+        "UPDATE llm_providers SET tenant_id = '{ours}'; UPDATE config_secrets SET tenant_id = '{ours}'; \
+         INSERT INTO llm_providers (name, provider_type, api_key, tenant_id) VALUES \
+           ('openai-codex', 'chatgpt_oauth', 'their-access', '{theirs}'); \
+         INSERT INTO config_secrets (key, value, tenant_id) VALUES \
+           ('oauth.openai-codex.refresh_token', {their_refresh}, '{theirs}');"
+    )
+}
+
+fn assert_not_mixed(rows: &[StoredGoAccount]) {
+    let text = |secret: Option<SecretString>| secret.map(|secret| secret.expose_secret().to_owned());
+    let pairs = rows.iter().filter(|row| row.name == "openai-codex");
+    let mut pairs: Vec<_> = pairs.map(|row| (text(row.api_key()), text(row.refresh_token()))).collect();
+    pairs.sort();
+    let pair = |access: &str, refresh: &str| (Some(access.to_owned()), Some(refresh.to_owned()));
+    assert_eq!(pairs, [pair("our-access", "our-refresh"), pair("their-access", "their-refresh")]);
+}
+
+fn our_tokens() -> LoginTokens {
+    LoginTokens { access_token: "our-access".to_owned(), refresh_token: "our-refresh".to_owned() }
+}
+
+#[test]
+fn tokens_of_two_tenants_are_not_mixed_in_sqlite() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for has_tenants in [true, false] {
+        let file = folder.path().join(format!("{has_tenants}.db"));
+        let mut database = SqliteConnection::establish(&file.display().to_string()).expect("a database");
+        let rows = rows(&our_tokens(), str::to_owned, ["TEXT", "TEXT", "BLOB"]);
+        if has_tenants {
+            let sql = rows + &other_tenant("CAST('their-refresh' AS BLOB)");
+            database.batch_execute(&sql).expect("the rows");
+            assert_not_mixed(&read_go_sqlite(&file).expect("the rows"));
+        } else {
+            // An earlier version of the service, without tenants.
+            database.batch_execute(&rows.replace(", tenant_id TEXT", "")).expect("the rows");
+            let read = read_go_sqlite(&file).expect("the rows");
+            let found = read.iter().find(|row| row.name == "openai-codex").expect("the account");
+            assert!(found.refresh_token().is_some_and(|token| token.expose_secret() == "our-refresh"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_two_tenants_are_not_mixed_in_postgresql() {
+    let database = Database::create().await;
+    let rows = rows(&our_tokens(), str::to_owned, ["UUID", "JSONB", "BYTEA"]);
+    database.execute(&(rows + &other_tenant("convert_to('their-refresh', 'UTF8')"))).await;
+    assert_not_mixed(&read_go_postgres(&database.url.as_str().into()).await.expect("the rows"));
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ use crate::{
 };
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum pause between two lines of one paste.
+const PASTE_PAUSE: Duration = Duration::from_millis(100);
 /// How long a login may be neither pending nor ended. Exceeds the gateway's timeout for the code exchange.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -111,6 +113,7 @@ impl LoginWait<'_> {
                 pasted = pasted_lines.next() => {
                     countdown.clear();
                     render::error("Checking the pasted address.");
+                    let pasted = self.whole_paste(pasted, &mut pasted_lines).await;
                     rejected_lines = self.submit(rejected_lines, pasted).await?;
                 }
             }
@@ -142,6 +145,19 @@ impl LoginWait<'_> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Appends the lines that arrive right after the first one: they belong to one paste. The beginning of a wrapped
+    /// address could be taken for an address with a shorter code.
+    async fn whole_paste(&self, first: Pasted, lines: &mut PastedLines) -> Pasted {
+        let mut pasted = first;
+        while let Pasted::Line(_) = pasted {
+            tokio::select! {
+                () = self.clock.sleep(PASTE_PAUSE) => break,
+                next = lines.next() => pasted = pasted.followed_by(next),
+            }
+        }
+        pasted
     }
 
     /// Submits a pasted line. If the gateway rejects it, submits it again with the lines `before` it, because the

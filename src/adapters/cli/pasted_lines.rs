@@ -25,6 +25,20 @@ pub enum Pasted {
     TooLong,
 }
 
+impl Pasted {
+    /// Appends the next line of the same paste.
+    pub fn followed_by(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Line(before), Self::Line(line)) => {
+                let (before, line) = (before.expose_secret(), line.expose_secret());
+                let fits = before.len() + line.len() < MAX_LINE_BYTES;
+                if fits { Self::Line(SecretString::from(format!("{before}\n{line}"))) } else { Self::TooLong }
+            }
+            (Self::TooLong, _) | (_, Self::TooLong) => Self::TooLong,
+        }
+    }
+}
+
 /// The lines of stdin. While this value exists, the terminal does not echo input: the lines are secrets, and the
 /// countdown would overwrite them.
 #[derive(Debug)]

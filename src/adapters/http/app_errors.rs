@@ -112,6 +112,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::NoPendingLogin => (Kind::NoPendingLogin, None),
         AppError::ConfirmationNeeded(question) => (Kind::ConfirmationNeeded, Some(question.sentence())),
         AppError::TokensUnsaved { is_journaled, .. } => with_detail(Kind::NotSaved, unsaved_detail(*is_journaled)),
+        AppError::SecretUnsaved(_) => with_detail(Kind::NotSaved, UNSAVED_SECRET),
         AppError::CallbackRejected(rejection) => rejection_kind_and_detail(*rejection),
         AppError::OtherPrincipal => with_detail(
             Kind::NotYourLogin,
@@ -172,6 +173,9 @@ fn store_detail(trouble: StoreTrouble) -> String {
 }
 
 /// Returns what happens to tokens that could not be saved in the database.
+const UNSAVED_SECRET: &str = "the provider has replaced the cookie, and the new one is in memory only: it is saved \
+     when the database is back; do not stop the gateway, and see its log";
+
 fn unsaved_detail(is_journaled: bool) -> &'static str {
     if is_journaled {
         "the authorization code is spent, and its tokens are in the token journal: they are saved when the database is back, \

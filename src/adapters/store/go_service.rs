@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use diesel::{
     Connection, QueryableByName, SqliteConnection, sql_query,
-    sql_types::{Bool, Nullable, Text},
+    sql_types::{BigInt, Bool, Nullable, Text},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -48,12 +48,35 @@ impl StoredGoAccount {
     }
 }
 
-/// Returns the query. `value_as_text` is SQL that converts the secret, a blob in both databases. Two tenants can
-/// use the same name, so a name may occur twice.
-fn query(value_as_text: &str) -> String {
+/// How many of the two tables have the column `tenant_id`. Earlier versions of the service had no tenants.
+#[derive(QueryableByName)]
+struct TablesWithTenants {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+const SQLITE_TENANTS: &str = "SELECT COUNT(*) AS count FROM (SELECT name FROM pragma_table_info('llm_providers') \
+     UNION ALL SELECT name FROM pragma_table_info('config_secrets')) WHERE name = 'tenant_id'";
+const POSTGRES_TENANTS: &str = "SELECT COUNT(*) AS count FROM pg_attribute WHERE attname = 'tenant_id' \
+     AND NOT attisdropped AND attrelid IN (to_regclass('llm_providers'), to_regclass('config_secrets'))";
+
+/// SQL of one database.
+struct Syntax {
+    /// Converts the secret `s.value`, a blob in both databases.
+    value_as_text: &'static str,
+    /// Compares two values that may be NULL.
+    is_same: &'static str,
+}
+
+/// Returns the query. Two tenants can use the same name, so a name may occur twice, each with its own refresh token.
+fn query(syntax: &Syntax, tenants: &TablesWithTenants) -> String {
+    let Syntax { value_as_text, is_same } = syntax;
+    let same_tenant = if tenants.count == 2 { format!("AND s.tenant_id {is_same} p.tenant_id") } else { String::new() };
     format!(
         "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \
-         FROM llm_providers p LEFT JOIN config_secrets s ON s.key = 'oauth.' || p.name || '.refresh_token' ORDER BY p.name"
+         FROM llm_providers p LEFT JOIN config_secrets s \
+         ON s.key = 'oauth.' || p.name || '.refresh_token' {same_tenant} \
+         ORDER BY p.name"
     )
 }
 
@@ -64,7 +87,10 @@ pub fn read_sqlite(path: &Path) -> Result<Vec<StoredGoAccount>, OpenStoreError> 
     let escaped = percent_encode(path.as_os_str().as_encoded_bytes(), &NOT_IN_A_PATH);
     let url = format!("file:{escaped}?mode=ro");
     let mut connection = SqliteConnection::establish(&url).map_err(|error| failed(Box::new(error)))?;
-    let rows = diesel::RunQueryDsl::load(sql_query(query("CAST(s.value AS TEXT)")), &mut connection);
+    let syntax = Syntax { value_as_text: "CAST(s.value AS TEXT)", is_same: "IS" };
+    let tenants = diesel::RunQueryDsl::get_result::<TablesWithTenants>(sql_query(SQLITE_TENANTS), &mut connection);
+    let tenants = tenants.map_err(|error| failed(Box::new(error)))?;
+    let rows = diesel::RunQueryDsl::load(sql_query(query(&syntax, &tenants)), &mut connection);
     rows.map_err(|error| failed(Box::new(error)))
 }
 
@@ -80,8 +106,12 @@ pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, O
     let read = async {
         let mut connection =
             AsyncPgConnection::establish(url.expose_secret()).await.map_err(|error| failed(Box::new(error)))?;
-        let query = sql_query(query("convert_from(s.value, 'UTF8')"));
-        let rows = diesel_async::RunQueryDsl::load(query, &mut connection).await;
+        let syntax = Syntax { value_as_text: "convert_from(s.value, 'UTF8')", is_same: "IS NOT DISTINCT FROM" };
+        let tenants =
+            diesel_async::RunQueryDsl::get_result::<TablesWithTenants>(sql_query(POSTGRES_TENANTS), &mut connection)
+                .await;
+        let tenants = tenants.map_err(|error| failed(Box::new(error)))?;
+        let rows = diesel_async::RunQueryDsl::load(sql_query(query(&syntax, &tenants)), &mut connection).await;
         rows.map_err(|error| failed(Box::new(error)))
     };
     timeout(READ_TIMEOUT, read).await.unwrap_or_else(|_elapsed| Err(failed("it did not respond in time".into())))

@@ -46,7 +46,11 @@ impl Accounts {
             self.view(definition, credential, other_names)
         };
         let configured = self.directory.catalog.iter().map(|definition| match stored.remove(&definition.name) {
-            Some(StoredAccount::Readable(credential)) => view(definition.clone(), Some(*credential)),
+            Some(StoredAccount::Readable(credential)) => {
+                // An account whose configured type has changed is shown with its own type.
+                let own = self.directory.definition_of(&credential.name, credential.provider_type);
+                view(own.unwrap_or_else(|| definition.clone()), Some(*credential))
+            }
             Some(StoredAccount::Unreadable(account)) => self.view_of_unreadable(account, Some(definition.clone())),
             None => view(definition.clone(), None),
         });

@@ -4,7 +4,7 @@ use super::Accounts;
 use crate::{
     domain::{
         credential::AccountState,
-        provider::ProviderDefinition,
+        provider::{ProviderDefinition, ProviderType},
         provider_feedback::{AccountRefusal, ProviderFeedback},
         refresh::{RefreshState, TokenState},
         time::Timestamp,
@@ -12,6 +12,7 @@ use crate::{
     ports::StoreTrouble,
 };
 
+pub(super) const SWITCHED_OFF_TEXT: &str = "The account is switched off in the configuration.";
 const BREAKER_OPEN_TEXT: &str =
     "The provider's server for refreshes does not respond or fails. Refreshes are paused until it works.";
 
@@ -50,6 +51,15 @@ pub(super) fn with_store_down(trouble: StoreTrouble, reason: Option<String>) -> 
     let trouble = trouble.in_words();
     let from_memory = format!("This status comes from memory: {trouble}. Tokens cannot be refreshed meanwhile.");
     [Some(from_memory), reason].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Describes an account for which the configuration names another type.
+pub(super) fn type_problem(definition: &ProviderDefinition, configured: ProviderType) -> String {
+    format!(
+        "The account is of the type {}, and the configuration names the type {configured} for it. It is not used. Log it \
+         out, or change the type in the configuration.",
+        definition.provider_type
+    )
 }
 
 fn join_reasons<const N: usize>(reasons: [Option<String>; N]) -> Option<String> {

@@ -19,8 +19,9 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::NotConnected`], [`AppError::NothingToRefresh`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::StaleConsent`] if the tokens have another version than `consent`, [`AppError::RefreshNotYet`] and
-    /// [`AppError::StoreDown`] if a later call may succeed.
+    /// [`AppError::TypeConflict`] if the configuration names another type, [`AppError::StaleConsent`] if the tokens
+    /// have another version than `consent`, [`AppError::RefreshNotYet`] and [`AppError::StoreDown`] if a later call may
+    /// succeed.
     #[tracing::instrument(name = "accounts.refresh", skip_all, fields(provider.name = %name))]
     pub async fn refresh(
         self: &Arc<Self>,
@@ -39,9 +40,7 @@ impl Accounts {
             let not_connected = || AppError::NotConnected(definition.name);
             return Err(resolved.unreadable.map_or_else(not_connected, AppError::from));
         };
-        if !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(definition.name));
-        }
+        self.directory.check_enabled(&definition)?;
         let refresh = credential.refresh.clone().at(self.now());
         if !refresh.refreshable || definition.refresh_method(credential.metadata.auth_method).is_none() {
             return Err(AppError::NothingToRefresh(definition.name));

@@ -1,21 +1,24 @@
 //! Connects an account with a pasted API key, session token or client cookie, after a check with the provider.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
 use super::Accounts;
 use crate::{
-    app::{AppError, Connected, random_bytes},
+    app::{AppError, Connected, actor, directory::Resolved, random_bytes},
     domain::{
         confirmation::Replaces,
-        credential::NewCredential,
+        credential::{NewCredential, SealedCredential},
         ids::{AccountName, DisplayName, LoginId},
         provider::{AuthMethod, ProviderDefinition, ProviderType},
         secret::{AccessToken, RefreshToken},
         token_response::pasted_metadata,
     },
 };
+
+/// Pauses between attempts while the database fails: the shortest and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 #[derive(Debug, Clone)]
 pub struct PastedSecret {
@@ -77,7 +80,8 @@ impl Accounts {
     /// # Errors
     /// [`AppError::InvalidSecret`], [`AppError::ExpiredSecret`], [`AppError::SecretRefused`], [`AppError::NotChecked`]
     /// if the check failed, [`AppError::AuthMethodMismatch`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. Nothing is saved on any error.
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. Nothing is saved on any of them.
+    /// [`AppError::SecretUnsaved`] if the provider has replaced the cookie, which is saved later.
     #[tracing::instrument(name = "accounts.register_secret", skip_all, fields(provider.name = %name))]
     pub async fn register_secret(
         self: &Arc<Self>,
@@ -88,10 +92,9 @@ impl Accounts {
     }
 
     async fn check_and_save(self: Arc<Self>, name: AccountName, pasted: PastedSecret) -> Result<Connected, AppError> {
-        let definition = self.directory.resolve(&name, pasted.provider_type).await?.definition;
-        if !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(definition.name));
-        }
+        let Resolved { definition, credential: before, .. } =
+            self.directory.resolve(&name, pasted.provider_type).await?;
+        self.directory.check_enabled(&definition)?;
         let method = pasted.secret.method();
         if definition.descriptor().pasted != Some(method) {
             let method = definition.descriptor().pasted.unwrap_or(AuthMethod::OAuth);
@@ -121,12 +124,61 @@ impl Accounts {
             metadata,
             replaces: Replaces::Any,
         };
-        let mut connected = self.tokens.save(credential, &definition).await?;
+        let mut connected = self.save_secret(credential, definition, before).await?;
         tracing::info!(provider.name = %connected.name, method = method.as_str(), unchecked = pasted.unchecked,
             "secret saved");
         if needs_token {
             connected.authenticated = self.tokens.usable(&connected.name).await.is_ok();
         }
         Ok(connected)
+    }
+
+    /// Saves a secret that replaces the login of `before`. If the database fails after the provider has replaced the
+    /// cookie, a background task continues.
+    async fn save_secret(
+        self: &Arc<Self>,
+        credential: NewCredential,
+        definition: ProviderDefinition,
+        before: Option<SealedCredential>,
+    ) -> Result<Connected, AppError> {
+        let retry = credential.metadata.cookie_rotates.then(|| NewCredential {
+            // A later attempt must not replace a login that was made meanwhile.
+            replaces: Replaces::Only(before.map(|account| account.login_id().clone())),
+            ..credential.clone()
+        });
+        let saved = self.tokens.save(credential, &definition).await;
+        match (saved, retry) {
+            (Err(source), Some(credential)) if source.is_transient() => {
+                tracing::error!(provider.name = %definition.name, error = %source,
+                    "a replaced cookie waits for the database");
+                self.save_later(credential, definition);
+                Err(AppError::SecretUnsaved(Box::new(source)))
+            }
+            (saved, _) => saved,
+        }
+    }
+
+    /// Saves a secret once the database works again. The owner cannot paste it, because the provider has replaced it.
+    fn save_later(self: &Arc<Self>, credential: NewCredential, definition: ProviderDefinition) {
+        let accounts = Arc::clone(self);
+        self.tasks.start(actor::acting_as(actor::current(), async move {
+            let (mut pause, longest) = PAUSES;
+            loop {
+                // A shutdown gets one last attempt.
+                let is_last = tokio::select! {
+                    () = accounts.clock.sleep(pause) => false,
+                    () = accounts.tasks.stopping().cancelled() => true,
+                };
+                match accounts.tokens.save(credential.clone(), &definition).await {
+                    Ok(saved) => return tracing::info!(provider.name = %saved.name, "replaced cookie saved"),
+                    Err(error) if error.is_transient() && !is_last => {}
+                    Err(error) => {
+                        return tracing::error!(provider.name = %definition.name, error = %error,
+                            "a replaced cookie could not be saved; paste the browser's current one");
+                    }
+                }
+                pause = (pause * 2).min(longest);
+            }
+        }));
     }
 }

@@ -1,6 +1,9 @@
 //! Reports an account's status from the store and from memory, without a request to the provider.
 
-use super::{Accounts, reasons::with_store_down};
+use super::{
+    Accounts,
+    reasons::{SWITCHED_OFF_TEXT, type_problem, with_store_down},
+};
 use crate::{
     app::{AppError, directory::Resolved},
     domain::{
@@ -183,10 +186,12 @@ impl Accounts {
         let next_refresh_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);
         AccountStatus {
-            reason: if definition.enabled {
-                self.reason(definition, state, &refresh, &feedback, is_access_dead, mismatch)
-            } else {
-                Some("The account is switched off in the configuration.".to_owned())
+            reason: match self.directory.catalog.conflicting_type(&definition.name, definition.provider_type) {
+                Some(configured) => Some(type_problem(definition, configured)),
+                None if definition.enabled => {
+                    self.reason(definition, state, &refresh, &feedback, is_access_dead, mismatch)
+                }
+                None => Some(SWITCHED_OFF_TEXT.to_owned()),
             },
             state,
             limited: feedback.limit(now).cloned(),
@@ -206,7 +211,7 @@ impl AccountStatus {
     /// Returns the status of an account that is not connected.
     fn absent(definition: &ProviderDefinition) -> Self {
         Self {
-            reason: (!definition.enabled).then(|| "The account is switched off in the configuration.".to_owned()),
+            reason: (!definition.enabled).then(|| SWITCHED_OFF_TEXT.to_owned()),
             switched_off_by: (!definition.enabled).then_some(SwitchedOffBy::Configuration),
             ..Self::with_name(definition.name.clone())
         }

@@ -30,8 +30,8 @@ impl Accounts {
         if let Some(unreadable) = unreadable {
             return Err(unreadable.into());
         }
-        if change.enabled == Some(true) && !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(definition.name));
+        if change.enabled == Some(true) {
+            self.directory.check_enabled(&definition)?;
         }
         let display_name = change.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };

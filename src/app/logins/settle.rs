@@ -75,7 +75,7 @@ impl Logins {
     /// [`AppError::TokensUnsaved`].
     pub(super) async fn settle(self: &Arc<Self>, exchanged: Exchanged) -> Result<Connected, AppError> {
         match self.settle_once(&exchanged).await {
-            Err(source) if is_transient(&source) => {
+            Err(source) if source.is_transient() => {
                 tracing::error!(provider.name = %exchanged.session.name, login.id = %exchanged.session.id, error = %source,
                     "the tokens of a login wait for the database");
                 let error = AppError::TokensUnsaved { is_journaled: exchanged.is_journaled, source: Box::new(source) };
@@ -102,7 +102,7 @@ impl Logins {
                 }
                 logins.make_safe(&mut exchanged).await;
                 let settled = logins.settle_once(&exchanged).await;
-                if !settled.as_ref().is_err_and(is_transient) {
+                if !settled.as_ref().is_err_and(AppError::is_transient) {
                     logins.finish(&exchanged, settled.as_ref().err()).await;
                     break;
                 }
@@ -235,11 +235,6 @@ impl Logins {
         }
         self.notify_changed();
     }
-}
-
-/// Whether a later attempt may succeed, because the database, the random source or the cipher failed.
-fn is_transient(error: &AppError) -> bool {
-    matches!(error, AppError::Store(_) | AppError::Vault(_) | AppError::Random(_))
 }
 
 /// Whether the account belongs to another user or workspace than the login. Ignores an account of another provider

@@ -21,6 +21,9 @@ use crate::{
     ports::BeginOutcome,
 };
 
+/// Maximum number of attempts to begin a login, while concurrent starts with other options begin one.
+const TRIES: usize = 3;
+
 #[derive(Debug, Clone, Default)]
 pub struct StartOptions {
     /// Starts a login even if the account is connected. The old tokens stay in use until the new ones are saved.
@@ -57,7 +60,8 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::Store`].
+    /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::LoginInProgress`] if
+    /// other starts interfere, [`AppError::Store`].
     #[tracing::instrument(name = "logins.start", skip_all, fields(provider.name = %name))]
     pub async fn start(
         self: &Arc<Self>,
@@ -78,9 +82,7 @@ impl Logins {
         let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let (definition, now) = (resolved.definition, self.now());
         let name = definition.name.clone();
-        if !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(name));
-        }
+        self.directory.check_enabled(&definition)?;
         let Some(client) = definition.oauth else {
             let method = definition.provider_type.descriptor().pasted.unwrap_or(AuthMethod::ApiKey);
             return Err(AppError::AuthMethodMismatch { name, method });
@@ -121,30 +123,31 @@ impl Logins {
     /// Stores a fresh login, or opens the pending one if it can be used instead.
     async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
         let (sealed, author) = (self.vault.seal_login(&fresh)?, &self.vault.author(now));
-        if let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, author).await? {
+        for _ in 0..TRIES {
+            let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, author).await? else {
+                tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
+                return Ok(fresh);
+            };
             let id = earlier.session.id.clone();
             match self.vault.open_login(*earlier) {
                 Ok(login) if can_stand_in(&login.session, &fresh.session) => return Ok(login),
-                // The OAuth client has changed, or only the fresh login may replace an account without confirmation.
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
                 }
             }
             self.store.end(&id, LoginOutcome::Cancelled, None, author).await?;
-            if let BeginOutcome::AlreadyPending(other) = self.store.begin(&sealed, author).await? {
-                return Ok(self.vault.open_login(*other)?);
-            }
         }
-        tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
-        Ok(fresh)
+        Err(AppError::LoginInProgress)
     }
 }
 
-/// Whether a pending login can be used instead of a fresh one: it has the same OAuth client, and needs no confirmation
-/// that the fresh one would not need.
+/// Whether a pending login can be used instead of a fresh one: it has the same OAuth client, it replaces the connected
+/// account exactly if the fresh one does, and it gives the account the requested display name.
 fn can_stand_in(pending: &LoginSession, fresh: &LoginSession) -> bool {
-    pending.client.is_equivalent_to(&fresh.client) && (pending.replace || !fresh.replace)
+    pending.client.is_equivalent_to(&fresh.client)
+        && pending.replace == fresh.replace
+        && (fresh.display_name.is_none() || pending.display_name == fresh.display_name)
 }
 
 /// Whether the account has a usable token and no new login is needed. An account in doubt may need one.

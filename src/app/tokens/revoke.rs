@@ -53,13 +53,16 @@ impl Revocation {
 
 impl Tokens {
     /// Returns an order to revoke the account's refresh token. None if the account has none, if the token does not
-    /// open, or if the provider has no revocation endpoint.
+    /// open, if the provider has no revocation endpoint, or if it is not the account's provider.
     pub(super) fn revocation_order(
         &self,
         definition: &ProviderDefinition,
         account: &SealedCredential,
     ) -> Result<Option<RevocationOrder>, AppError> {
         let Some(token) = &account.refresh_token else { return Ok(None) };
+        if account.provider_type != definition.provider_type {
+            return Ok(None);
+        }
         let user_id = account.metadata.account.user_id.as_deref();
         match self.new_revocation(definition, account.token_place(), token, user_id) {
             Err(AppError::Vault(error)) => {

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, KeyError},
-    domain::{credential::AccountState, login_outcome::LoginOutcome},
+    app::{AppError, KeyError, ProviderCatalog, Revocation, StartOptions},
+    domain::{
+        credential::AccountState,
+        login_outcome::LoginOutcome,
+        provider::{ProviderDefinition, ProviderType},
+    },
+    ports::ProfileChange,
 };
 
-use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle};
+use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, within};
 
 /// Longer than a login waits for its callback.
 const AFTER_EXPIRY: Duration = Duration::from_secs(400);
@@ -39,6 +44,44 @@ async fn a_wrong_key_stops_the_start_and_changes_nothing() {
     assert_eq!(gateway.listener.times_opened(), opened);
     gateway.another_gateway(1).start().await.expect("the right key opens everything");
     assert_ne!(gateway.store.contents(), before, "the overdue login was swept");
+}
+
+#[tokio::test]
+async fn an_account_whose_configured_type_has_changed_is_not_used_and_can_be_logged_out() {
+    let mut gateway = TestGateway::open().await;
+    gateway.connect_as("studio").await;
+    let catalog = &gateway.settings.catalog;
+    let suno = catalog.get(&name("suno")).expect("a built-in provider").clone();
+    let configured = ProviderDefinition { name: name("studio"), ..suno };
+    gateway.settings.catalog = ProviderCatalog::new(catalog.iter().cloned().chain([configured]));
+    gateway.restart().await;
+    // The access token expires, so that a refresh is due.
+    gateway.clock.advance(Duration::from_secs(2 * 3600));
+    settle().await;
+    let accounts = &gateway.app.accounts;
+
+    let refused = within(gateway.app.tokens.usable(&name("studio"))).await;
+    assert!(matches!(refused, Err(AppError::DisabledByConfiguration(_))), "{refused:?}");
+    assert!(matches!(accounts.refresh(&name("studio"), &alice(), None).await, Err(AppError::TypeConflict { .. })));
+    let start = gateway.app.logins.start(name("studio"), alice(), StartOptions::default()).await;
+    assert!(matches!(start, Err(AppError::TypeConflict { existing: ProviderType::OpenaiCodex, .. })), "{start:?}");
+    let status = accounts.status(&name("studio"), &alice()).await.expect("a status");
+    let reason = status.reason.expect("a reason");
+    assert!(reason.contains("of the type openai-codex") && reason.contains("names the type suno"), "{reason}");
+    assert_eq!((status.state, status.authenticated), (AccountState::Disabled, false));
+    let listed = accounts.list().await.expect("a list");
+    let view = listed.iter().find(|view| view.name == name("studio")).expect("the account");
+    assert_eq!((view.provider_type, view.enabled), (Some(ProviderType::OpenaiCodex), false));
+    assert!(!gateway.app.logins.cancel(name("studio"), alice()).await.expect("an answer"));
+    let renamed = ProfileChange { display_name: Some("Studio".to_owned()), enabled: None };
+    accounts.update(name("studio"), renamed).await.expect("it is renamed");
+
+    let out = accounts.logout(name("studio")).await.expect("the logout succeeds");
+    assert_eq!((out.removed, out.revocation), (true, Revocation::Revoked));
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
+    assert_eq!(gateway.provider.presented(), Vec::<String>::new(), "no refresh was sent");
+    assert_eq!(gateway.provider.cookies_presented(), Vec::<String>::new());
+    assert!(gateway.upstream.hosts_and_tokens_sent().is_empty());
 }
 
 #[tokio::test]

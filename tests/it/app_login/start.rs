@@ -60,6 +60,27 @@ async fn a_second_start_returns_the_same_login_even_after_a_restart() {
     gateway.paste(&gateway.provider.approve(&first.auth_url), alice()).await.expect("the account connects");
 }
 
+/// The owner has abandoned the first login. Its options are not those of the second one.
+#[tokio::test]
+async fn a_login_with_other_options_is_not_resumed() {
+    let gateway = TestGateway::open().await;
+    let begin = async |replace, display_name: Option<&str>| {
+        let display_name = display_name.map(str::to_owned);
+        let options = StartOptions { replace, display_name, ..StartOptions::default() };
+        match start(&gateway, OPENAI, None, options).await {
+            Ok(StartOutcome::Pending(login)) => login.login_id,
+            other => panic!("{other:?}"),
+        }
+    };
+    let with_replace = begin(true, None).await;
+    let plain = begin(false, None).await;
+    assert_ne!(plain, with_replace, "this login replaces no account without confirmation");
+    let named = begin(false, Some("Work")).await;
+    assert_ne!(named, plain);
+    assert_eq!(begin(false, Some("Work")).await, named);
+    assert_eq!(begin(false, None).await, named, "a start without a name keeps the login");
+}
+
 #[tokio::test]
 async fn twenty_concurrent_starts_share_one_login_and_one_listener() {
     let gateway = TestGateway::open().await;

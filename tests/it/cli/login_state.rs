@@ -5,6 +5,7 @@ use goclaw::adapters::cli::{
     login_wait::{LoginState, PendingLogin},
     pasted_lines::{Lines, MAX_LINE_BYTES, Pasted},
 };
+use secrecy::ExposeSecret;
 
 fn state(status: &str) -> LoginState {
     LoginState::of(&serde_json::from_str(status).unwrap(), "ours")
@@ -61,6 +62,16 @@ fn lines_are_joined_from_chunks_and_blank_lines_are_skipped() {
     assert!(matches!(lines.take(), Some(Pasted::Line(_))));
     assert!(matches!(lines.take(), Some(Pasted::Line(_))));
     assert!(lines.take().is_none());
+}
+
+#[test]
+fn lines_of_one_paste_are_joined_up_to_a_limit() {
+    let line = |text: &str| Pasted::Line(text.into());
+    let joined = line("http://localhost/?code=a").followed_by(line("b&state=c"));
+    assert!(matches!(&joined, Pasted::Line(text) if text.expose_secret() == "http://localhost/?code=a\nb&state=c"));
+    let long = "x".repeat(MAX_LINE_BYTES);
+    assert!(matches!(joined.followed_by(line(&long)), Pasted::TooLong));
+    assert!(matches!(line("a").followed_by(Pasted::TooLong), Pasted::TooLong));
 }
 
 #[test]
