@@ -110,6 +110,24 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
 }
 
 #[tokio::test]
+async fn an_unknown_method_is_recorded_as_other() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for number in 0..3 {
+        let method = Method::from_bytes(format!("INVENTED{number}").as_bytes()).expect("a method");
+        let refused = http().request(method, format!("{}/v1/audit", gateway.base)).send().await;
+        assert_eq!(refused.expect("a response").status(), 401);
+    }
+    let recorded = records(&gateway, "/v1/audit").await;
+    let methods: Vec<&Value> = recorded.iter().map(|record| &record["method"]).collect();
+    assert_eq!(methods, ["OTHER"; 3]);
+    let metrics = gateway.get("/metrics").await.text;
+    let labels = ["route=\"/v1/audit\"", "method=\"OTHER\"", "code=\"401\""];
+    assert_eq!(metric(&metrics, "goclaw_http_requests_total", &labels), Some(3.0), "{metrics}");
+    assert!(!metrics.contains("INVENTED") && !gateway.log().contains("INVENTED"), "{metrics}");
+}
+
+#[tokio::test]
 async fn records_survive_a_restart_only_if_they_are_kept() {
     for (keep, survive) in [("1d", true), ("0", false)] {
         let home = Home::without_provider().with("GOCLAW_REQUESTS__KEEP", keep);
