@@ -3,10 +3,13 @@
 use http_message::Method;
 use serde_json::{Value, json};
 
-use crate::support::{
-    command_output::KilledOnDrop,
-    gateway::{Gateway, Home, HttpResponse, eventually, http},
-    provider::Provider,
+use crate::{
+    models::signed_in,
+    support::{
+        command_output::KilledOnDrop,
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
+        provider::Provider,
+    },
 };
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -125,6 +128,22 @@ async fn an_unknown_method_is_recorded_as_other() {
     let labels = ["route=\"/v1/audit\"", "method=\"OTHER\"", "code=\"401\""];
     assert_eq!(metric(&metrics, "goclaw_http_requests_total", &labels), Some(3.0), "{metrics}");
     assert!(!metrics.contains("INVENTED") && !gateway.log().contains("INVENTED"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_forwarded_response_of_known_length_is_recorded_as_complete() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let models = "/v1/proxy/openai/codex/models?client_version=0.200.0";
+    let list = gateway.get(models).await;
+    assert!(list.status == 200 && list.headers.contains_key("content-length"), "{:?}", list.headers);
+    let request = http().get(format!("{}{models}", gateway.base)).bearer_auth(&gateway.token);
+    let unchanged = request.header("if-none-match", list.header("etag")).send().await.expect("a response");
+    assert_eq!(unchanged.status(), 304);
+    let found = eventually("both records", || async {
+        Some(records(&gateway, "/v1/proxy/{provider}/{path}").await).filter(|found| found.len() == 2)
+    });
+    let ends: Vec<_> = found.await.iter().map(|record| (record["status"].clone(), record["end"].clone())).collect();
+    assert_eq!(ends, [(json!(304), json!("complete")), (json!(200), json!("complete"))]);
 }
 
 #[tokio::test]

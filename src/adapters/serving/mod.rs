@@ -215,8 +215,7 @@ impl Connection {
                 } else if !response.headers().contains_key(CONNECTION) {
                     response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
                 }
-                let observer = response.extensions_mut().remove::<ObservedBy>();
-                Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity, observer)))
+                Ok::<_, Infallible>(SentBody::of(response, activity))
             }
         });
         let mut http = http1::Builder::new();
