@@ -127,7 +127,7 @@ async fn an_unknown_method_is_recorded_as_other() {
     let metrics = gateway.get("/metrics").await.text;
     let labels = ["route=\"/v1/audit\"", "method=\"OTHER\"", "code=\"401\""];
     assert_eq!(metric(&metrics, "goclaw_http_requests_total", &labels), Some(3.0), "{metrics}");
-    assert!(!metrics.contains("INVENTED") && !gateway.log().contains("INVENTED"), "{metrics}");
+    assert!(!metrics.contains("INVENTED"), "{metrics}");
 }
 
 #[tokio::test]

@@ -87,6 +87,8 @@ pub(super) struct SentBody {
     observer: Option<ObservedBy>,
     /// Number of bytes until hyper stops to poll the body; None if it polls until the end.
     unsent: Option<u64>,
+    /// An error that the next poll returns.
+    held_error: Option<io::Error>,
 }
 
 impl SentBody {
@@ -94,7 +96,7 @@ impl SentBody {
     pub(super) fn of(mut response: Response<AnyBody>, activity: Arc<Activity>) -> Response<Self> {
         let observer = response.extensions_mut().remove::<ObservedBy>();
         let unsent = unpolled_after(&response);
-        response.map(|body| Self { body, activity, observer, unsent })
+        response.map(|body| Self { body, activity, observer, unsent, held_error: None })
     }
 
     fn observe(&mut self, polled: &Poll<Option<io::Result<Frame<Bytes>>>>) {
@@ -137,7 +139,18 @@ impl Body for SentBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(error) = self.held_error.take() {
+            let failed = Poll::Ready(Some(Err(error)));
+            self.observe(&failed);
+            return failed;
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Err(error))) = polled {
+            // hyper discards unsent bytes when a body fails, but sends them while it waits for the body.
+            self.held_error = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         self.observe(&polled);
         polled
     }
