@@ -292,6 +292,17 @@ async fn the_last_event_before_a_break_is_forwarded() {
 }
 
 #[tokio::test]
+async fn an_event_stream_that_may_get_comments_has_no_content_length() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n";
+    for (coding, keeps_length) in [("", false), ("content-encoding: br\r\n", true)] {
+        let (gateway, _running) = signed_in_with_api(format!("{head}{coding}\r\ndata: 1\n\n")).await;
+        let response = gateway.get(USAGE).await;
+        assert_eq!((response.text.as_str(), response.is_broken), ("data: 1\n\n", false));
+        assert_eq!(response.headers.contains_key("content-length"), keeps_length, "{:?}", response.headers);
+    }
+}
+
+#[tokio::test]
 async fn a_disconnected_caller_ends_the_upstream_stream() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
