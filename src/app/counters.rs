@@ -41,7 +41,7 @@ const OTHER: &str = "other";
 /// Maximum number of accounts with their own gauges.
 pub(super) const MAX_ACCOUNTS: usize = 100;
 
-/// Registers the description of each metric with the recorder.
+/// Registers the description of each metric with the recorder, and starts the counters without labels at zero.
 pub fn describe() {
     describe_counter!(REQUESTS, "Requests whose response has ended, by route, method, status, program and account.");
     describe_histogram!(DURATION, Unit::Seconds, "From a request's head to the last byte of its response.");
@@ -61,6 +61,10 @@ pub fn describe() {
     describe_gauge!(PLAN, "The used part of an account's plan window, as the provider reported it; 1 is all of it.");
     describe_counter!(REFUSED_TOKENS, "Requests with a wrong token.");
     describe_counter!(WEBHOOK, "Calls of the webhook that were not accepted.");
+    // `increase()` cannot see the first increment of a series that did not exist before.
+    for name in [PANICS, COMMIT_RETRIES, REFUSED_TOKENS, WEBHOOK] {
+        counter!(name).increment(0);
+    }
 }
 
 /// Counts a request as in flight until this value is dropped.

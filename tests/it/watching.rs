@@ -195,6 +195,22 @@ async fn metrics_require_their_scope_and_count_refreshes_requests_and_accounts()
 }
 
 #[tokio::test]
+async fn a_new_gateway_has_the_series_that_alerts_compare_with() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let metrics = gateway.get("/metrics").await.text;
+    for name in [
+        "goclaw_panics_total",
+        "goclaw_oauth_commit_retries_total",
+        "goclaw_auth_failures_total",
+        "goclaw_webhook_failures_total",
+        "goclaw_db_errors_total",
+    ] {
+        assert_eq!(metric(&metrics, name, &[]), Some(0.0), "{name}: {metrics}");
+    }
+}
+
+#[tokio::test]
 async fn the_gauge_of_account_states_agrees_with_their_status() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
