@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -67,21 +70,29 @@ pub fn describe() {
     }
 }
 
+/// Number of requests that are being answered. The gauge itself cannot count: the recorder drops a gauge that does not
+/// change for a while, and would continue at zero.
+static RUNNING: AtomicI64 = AtomicI64::new(0);
+
 /// Counts a request as in flight until this value is dropped.
 #[derive(Debug)]
 pub struct InFlight(());
 
 impl InFlight {
     pub fn begin() -> Self {
-        gauge!(IN_FLIGHT).increment(1);
+        RUNNING.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        gauge!(IN_FLIGHT).decrement(1);
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+pub(super) fn set_in_flight() {
+    gauge!(IN_FLIGHT).set(RUNNING.load(Ordering::Relaxed) as f64);
 }
 
 pub(super) fn request_ended(record: &RequestRecord) {
