@@ -48,6 +48,10 @@ promtool check rules packaging/prometheus/goclaw-rules.yml
 while read -r name; do
     grep -q "\"$name\"" src/app/counters.rs src/adapters/prometheus.rs src/adapters/store/timed.rs || fail "no metric has the name $name"
 done <"$folder/asked"
+# Without a series at 0, the first increment of a counter is invisible to these functions.
+grep -oE '(increase|rate)\(goclaw_[a-z_]+' packaging/prometheus/goclaw-rules.yml | sed 's/.*(//' | while read -r name; do
+    grep -qE "^$name[ {]" "$folder/metrics" || fail "a new gateway has no series of $name"
+done
 
 say 'letting Prometheus watch'
 sed "s/127.0.0.1:3577/127.0.0.1:$port/; s|/etc/prometheus/goclaw.token|$folder/token|; s|/etc/prometheus/goclaw-rules.yml|$PWD/packaging/prometheus/goclaw-rules.yml|" \

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -41,7 +44,7 @@ const OTHER: &str = "other";
 /// Maximum number of accounts with their own gauges.
 pub(super) const MAX_ACCOUNTS: usize = 100;
 
-/// Registers the description of each metric with the recorder.
+/// Registers the description of each metric with the recorder, and starts the counters without labels at zero.
 pub fn describe() {
     describe_counter!(REQUESTS, "Requests whose response has ended, by route, method, status, program and account.");
     describe_histogram!(DURATION, Unit::Seconds, "From a request's head to the last byte of its response.");
@@ -61,7 +64,15 @@ pub fn describe() {
     describe_gauge!(PLAN, "The used part of an account's plan window, as the provider reported it; 1 is all of it.");
     describe_counter!(REFUSED_TOKENS, "Requests with a wrong token.");
     describe_counter!(WEBHOOK, "Calls of the webhook that were not accepted.");
+    // `increase()` cannot see the first increment of a series that did not exist before.
+    for name in [PANICS, COMMIT_RETRIES, REFUSED_TOKENS, WEBHOOK] {
+        counter!(name).increment(0);
+    }
 }
+
+/// Number of requests that are being answered. The gauge itself cannot count: the recorder drops a gauge that does not
+/// change for a while, and would continue at zero.
+static RUNNING: AtomicI64 = AtomicI64::new(0);
 
 /// Counts a request as in flight until this value is dropped.
 #[derive(Debug)]
@@ -69,15 +80,19 @@ pub struct InFlight(());
 
 impl InFlight {
     pub fn begin() -> Self {
-        gauge!(IN_FLIGHT).increment(1);
+        RUNNING.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        gauge!(IN_FLIGHT).decrement(1);
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+pub(super) fn set_in_flight() {
+    gauge!(IN_FLIGHT).set(RUNNING.load(Ordering::Relaxed) as f64);
 }
 
 pub(super) fn request_ended(record: &RequestRecord) {

@@ -1,4 +1,4 @@
-//! Sets the gauges of accounts and of the token journal, whenever the metrics are read.
+//! Sets the gauges of requests, accounts and the token journal, whenever the metrics are read.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use crate::domain::{credential::AccountState, provider::ProviderType};
 impl App {
     /// Sets the gauges. Reads only this process's memory and the folder of the token journal, not the database.
     pub async fn set_gauges(&self) {
+        counters::set_in_flight();
         let (now, registry) = (self.requests.now(), self.tokens.registry());
         let mut states: BTreeMap<(&'static str, &'static str), usize> = BTreeMap::new();
         for provider in ProviderType::ALL {

@@ -6,6 +6,11 @@
 
 use std::time::Duration;
 
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use serde_json::{Map, Value};
 
 use super::{
@@ -24,6 +29,13 @@ const MAX_MESSAGE_CHARS: usize = 2_000;
 const MIN_MESSAGE_CHARS: usize = 20;
 /// The maximum length of a forwarded code, in characters.
 const MAX_CODE_CHARS: usize = 100;
+
+/// The maximum length of the header `x-error-json` that is read, in bytes.
+const MAX_ERROR_JSON: usize = 8 * 1024;
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The code of OpenAI's API for a model that does not exist, or that the caller may not use.
 const MODEL_NOT_FOUND: &str = "model_not_found";
@@ -97,14 +109,30 @@ pub struct ErrorResponse<'a> {
     pub limit_resets_at: Option<Timestamp>,
     /// The header `cf-ray`, which identifies a response of Cloudflare.
     pub cf_ray: Option<&'a str>,
+    /// The header `x-error-json`: an error object in base64. ChatGPT's backend sends the reason of a 401 only there.
+    pub error_json: Option<&'a str>,
     pub body: &'a [u8],
+}
+
+impl ErrorResponse<'_> {
+    /// Returns the JSON of the body, or that of the header `x-error-json` if only the header names the error.
+    fn json(&self) -> Value {
+        let body: Value = serde_json::from_slice(self.body).unwrap_or_default();
+        if ErrorBody::of(&body).is_named() {
+            return body;
+        }
+        let encoded = self.error_json.filter(|encoded| encoded.len() <= MAX_ERROR_JSON);
+        let decoded = encoded.and_then(|encoded| BASE64.decode(encoded).ok());
+        let header = decoded.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+        header.filter(|header| ErrorBody::of(header).is_named()).unwrap_or(body)
+    }
 }
 
 impl ProviderRefusal {
     /// Reads an error response in any known form: an OpenAI error object, `detail` only, top-level members, an HTML
     /// page, or an empty body.
     pub fn read(response: ErrorResponse<'_>, now: Timestamp) -> Self {
-        let json: Value = serde_json::from_slice(response.body).unwrap_or_default();
+        let json = response.json();
         let ErrorBody { code, kind, message, details } = ErrorBody::of(&json);
         let is_named = |name: &str| code == Some(name) || kind == Some(name);
         let (kind, default_code) = match response.status {
@@ -212,6 +240,10 @@ impl<'a> ErrorBody<'a> {
             message: message.filter(|text| !text.is_empty()),
             details,
         }
+    }
+
+    fn is_named(&self) -> bool {
+        self.code.is_some() || self.kind.is_some()
     }
 }
 

@@ -121,7 +121,7 @@ pub struct UsageKey {
     pub day: i64,
     pub program: String,
     pub account: String,
-    /// Empty for requests without a model.
+    /// Empty for requests without a model, and for failed ones.
     pub model: String,
 }
 
@@ -135,14 +135,16 @@ pub struct UsageSums {
 }
 
 impl UsageKey {
-    /// Returns the key of a request to a provider; None for other requests.
+    /// Returns the key of a request to a provider; None for other requests. A program can send any model name, so a
+    /// request has one in its key only if the provider has accepted it.
     pub fn of(record: &RequestRecord) -> Option<Self> {
-        let RequestDetails { program, account, model, .. } = &record.details;
+        let RequestDetails { program, account, model, tokens } = &record.details;
+        let is_accepted = record.status < 400 || tokens.is_some();
         Some(Self {
             day: record.at.unix_days(),
             program: program.clone()?,
             account: account.as_ref()?.to_string(),
-            model: model.clone().unwrap_or_default(),
+            model: model.clone().filter(|_| is_accepted).unwrap_or_default(),
         })
     }
 }

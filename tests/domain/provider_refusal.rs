@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use goclaw::domain::{
     provider_refusal::{ErrorResponse, ProviderRefusal, RefusalKind},
     time::Timestamp,
@@ -18,6 +19,7 @@ fn read(status: u16, body: &str) -> ProviderRefusal {
         retry_after_ms: None,
         limit_resets_at: None,
         cf_ray: None,
+        error_json: None,
         body: body.as_bytes(),
     };
     ProviderRefusal::read(response, NOW)
@@ -103,6 +105,41 @@ fn every_known_form_of_error_is_classified() {
 }
 
 #[test]
+fn the_reason_of_an_error_may_be_in_a_header_only() {
+    let read = |body: &str, header: &str| {
+        let response = ErrorResponse {
+            status: 401,
+            retry_after: None,
+            retry_after_ms: None,
+            limit_resets_at: None,
+            cf_ray: None,
+            error_json: Some(header),
+            body: body.as_bytes(),
+        };
+        let refusal = ProviderRefusal::read(response, NOW);
+        (refusal.code, refusal.message)
+    };
+    let expired = r#"{"error":{"message":"expired","type":"invalid_request_error","code":"token_expired"}}"#;
+    let header = STANDARD.encode(expired);
+    for (body, header, code, message) in [
+        (r#"{"detail":"Unauthorized"}"#, header.as_str(), "token_expired", "expired"),
+        (r#"{"detail":"Unauthorized"}"#, header.trim_end_matches('='), "token_expired", "expired"),
+        ("", header.as_str(), "token_expired", "expired"),
+        (r#"{"error":{"code":"other","message":"body"}}"#, header.as_str(), "other", "body"),
+        (r#"{"detail":"Unauthorized"}"#, "not base64", "token_refused", "Unauthorized"),
+        (r#"{"detail":"Unauthorized"}"#, STANDARD.encode("{}").as_str(), "token_refused", "Unauthorized"),
+        (
+            r#"{"detail":"Unauthorized"}"#,
+            STANDARD.encode(format!("{expired}{}", " ".repeat(8_000))).as_str(),
+            "token_refused",
+            "Unauthorized",
+        ),
+    ] {
+        assert_eq!(read(body, header), (code.to_owned(), message.to_owned()), "{body} {header}");
+    }
+}
+
+#[test]
 fn a_model_that_the_account_does_not_have_is_not_found() {
     let detail = "The 'gpt-9' model is not supported when using Codex with a ChatGPT account.";
     for (status, body) in [
@@ -134,6 +171,7 @@ fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
         retry_after_ms: None,
         limit_resets_at,
         cf_ray: None,
+        error_json: None,
         body,
     };
     let read = |body| ProviderRefusal::read(response(body), NOW);
@@ -156,6 +194,7 @@ fn the_error_of_a_blocked_request_names_its_cf_ray() {
         retry_after_ms: None,
         limit_resets_at: None,
         cf_ray: Some("8f-TXL"),
+        error_json: None,
         body,
     };
     let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));

@@ -58,6 +58,7 @@ fn turn_state_and_limits_are_forwarded() {
     assert!(is_forwarded_to_provider("x-codex-turn-state") && is_forwarded_to_caller("x-codex-turn-state"));
     assert!(is_forwarded_to_provider("content-type") && is_forwarded_to_caller("content-type"));
     assert!(is_forwarded_to_caller("x-codex-primary-used-percent") && is_forwarded_to_caller("openai-model"));
+    assert!(is_forwarded_to_caller("x-error-json") && is_forwarded_to_caller("x-openai-ide-error-code"));
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn a_refusal_has_the_longest_wait_of_its_headers_and_body() {
         retry_after_ms: None,
         limit_resets_at: None,
         cf_ray: None,
+        error_json: None,
         body: body.as_bytes(),
     };
     let refusal = ProviderRefusal::read(response(Some("20")), NOW);

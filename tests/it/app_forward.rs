@@ -64,7 +64,7 @@ async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
     gateway.upstream.refuse_all();
     for _ in 0..5 {
         let (status, body) = request_usage(&gateway).await.expect("a response");
-        assert_eq!((status, body.as_str()), (401, r#"{"error":{"code":"unknown","message":"no"}}"#));
+        assert_eq!((status, body.as_str()), (401, r#"{"detail":"Unauthorized"}"#));
     }
     assert_eq!(gateway.provider.presented().len(), 1, "the new token is too recent for another refresh");
     assert_eq!(gateway.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use goclaw::{
     app::{App, AppSettings, Ports},
     domain::{
-        request_record::{RequestDetails, RequestEnd, RequestRecord, UsageKey, UsageSums},
+        request_record::{RequestDetails, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
         time::Timestamp,
     },
     ports::{NumberedRecord, RequestLog, StoreError, StoreTrouble},
@@ -100,4 +100,23 @@ async fn a_backlog_that_takes_longer_than_one_operation_is_saved_in_steps() {
     }
     app.requests.usage(1).await.expect("all records are saved");
     assert_eq!(store.recent(None, 10_000).await.expect("readable").len(), 5_000);
+}
+
+#[tokio::test]
+async fn a_model_that_no_provider_accepted_has_no_usage_of_its_own() {
+    let gateway = TestGateway::open().await;
+    let record = |status, model: &str, tokens| {
+        let details = RequestDetails { model: Some(model.to_owned()), tokens, ..laptop_record().details };
+        gateway.app.requests.record(RequestRecord { status, details, ..laptop_record() });
+    };
+    for number in 0..10 {
+        record(400, &format!("invented-{number}"), None);
+    }
+    record(200, "accepted", None);
+    // The caller disconnected after the provider had counted the tokens.
+    record(499, "counted", Some(TokenUsage { input: 1, cached: 0, output: 1 }));
+    let mut models: Vec<_> = gateway.app.requests.usage(1).await.expect("readable");
+    models.sort_by(|(left, _), (right, _)| left.cmp(right));
+    let models: Vec<_> = models.iter().map(|(key, sums)| (key.model.as_str(), sums.requests, sums.failures)).collect();
+    assert_eq!(models, [("", 10, 10), ("accepted", 1, 0), ("counted", 1, 1)]);
 }

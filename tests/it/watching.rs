@@ -3,10 +3,13 @@
 use http_message::Method;
 use serde_json::{Value, json};
 
-use crate::support::{
-    command_output::KilledOnDrop,
-    gateway::{Gateway, Home, HttpResponse, eventually, http},
-    provider::Provider,
+use crate::{
+    models::signed_in,
+    support::{
+        command_output::KilledOnDrop,
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
+        provider::Provider,
+    },
 };
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -110,6 +113,40 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
 }
 
 #[tokio::test]
+async fn an_unknown_method_is_recorded_as_other() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for number in 0..3 {
+        let method = Method::from_bytes(format!("INVENTED{number}").as_bytes()).expect("a method");
+        let refused = http().request(method, format!("{}/v1/audit", gateway.base)).send().await;
+        assert_eq!(refused.expect("a response").status(), 401);
+    }
+    let recorded = records(&gateway, "/v1/audit").await;
+    let methods: Vec<&Value> = recorded.iter().map(|record| &record["method"]).collect();
+    assert_eq!(methods, ["OTHER"; 3]);
+    let metrics = gateway.get("/metrics").await.text;
+    let labels = ["route=\"/v1/audit\"", "method=\"OTHER\"", "code=\"401\""];
+    assert_eq!(metric(&metrics, "goclaw_http_requests_total", &labels), Some(3.0), "{metrics}");
+    assert!(!metrics.contains("INVENTED"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_forwarded_response_of_known_length_is_recorded_as_complete() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let models = "/v1/proxy/openai/codex/models?client_version=0.200.0";
+    let list = gateway.get(models).await;
+    assert!(list.status == 200 && list.headers.contains_key("content-length"), "{:?}", list.headers);
+    let request = http().get(format!("{}{models}", gateway.base)).bearer_auth(&gateway.token);
+    let unchanged = request.header("if-none-match", list.header("etag")).send().await.expect("a response");
+    assert_eq!(unchanged.status(), 304);
+    let found = eventually("both records", || async {
+        Some(records(&gateway, "/v1/proxy/{provider}/{path}").await).filter(|found| found.len() == 2)
+    });
+    let ends: Vec<_> = found.await.iter().map(|record| (record["status"].clone(), record["end"].clone())).collect();
+    assert_eq!(ends, [(json!(304), json!("complete")), (json!(200), json!("complete"))]);
+}
+
+#[tokio::test]
 async fn records_survive_a_restart_only_if_they_are_kept() {
     for (keep, survive) in [("1d", true), ("0", false)] {
         let home = Home::without_provider().with("GOCLAW_REQUESTS__KEEP", keep);
@@ -155,6 +192,24 @@ async fn metrics_require_their_scope_and_count_refreshes_requests_and_accounts()
     assert_eq!(value("goclaw_oauth_journal_entries", &[]), Some(0.0), "{metrics}");
     assert!(value("goclaw_db_query_duration_seconds_count", &[]) > Some(0.0), "{metrics}");
     assert!(value("process_resident_memory_bytes", &[]) > Some(0.0), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_new_gateway_has_the_series_that_alerts_compare_with() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let metrics = gateway.get("/metrics").await.text;
+    for name in [
+        "goclaw_panics_total",
+        "goclaw_oauth_commit_retries_total",
+        "goclaw_auth_failures_total",
+        "goclaw_webhook_failures_total",
+        "goclaw_db_errors_total",
+    ] {
+        assert_eq!(metric(&metrics, name, &[]), Some(0.0), "{name}: {metrics}");
+    }
+    // The reading sets this gauge, because the recorder drops gauges that have not changed for ten minutes.
+    assert_eq!(metric(&metrics, "goclaw_http_requests_in_flight", &[]), Some(0.0), "{metrics}");
 }
 
 #[tokio::test]

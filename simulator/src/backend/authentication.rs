@@ -1,5 +1,6 @@
 //! Authenticates requests: they need a valid access token, and a header that names the token's account.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper::HeaderMap;
 
 use crate::{
@@ -65,5 +66,10 @@ fn refused(entry: &Entry, refusal: AccessRefusal) -> Reply {
         AccessRefusal::Invalidated => "token_invalidated",
     };
     entry.set_outcome(code);
-    Reply::json(401, &refusals::refused_token(code)).header("x-openai-authorization-error", code)
+    // The backend has the reason only in headers.
+    let reason = STANDARD.encode(refusals::refused_token(code).to_string());
+    Reply::json(401, &refusals::unauthorized())
+        .header("x-openai-authorization-error", "401")
+        .header("x-openai-ide-error-code", code)
+        .header("x-error-json", &reason)
 }

@@ -12,13 +12,10 @@ impl Fault {
         answer(400, &refusals::detail(why))
     }
 
-    /// 401 of the backend for a valid token: with this code, or without one as `{"detail":"Unauthorized"}`.
+    /// 401 of the backend for a valid token: with this code in the body, or without one as `{"detail":"Unauthorized"}`.
     #[must_use]
     pub fn unauthorized(code: Option<&str>) -> Self {
-        let body = code.map_or_else(refusals::unauthorized, refusals::refused_token);
-        let mut headers = vec![content_type("application/json")];
-        headers.extend(code.map(|code| ("x-openai-authorization-error".to_owned(), code.to_owned())));
-        Self::Answer { status: 401, headers, body: body.to_string() }
+        answer(401, &code.map_or_else(refusals::unauthorized, refusals::refused_token))
     }
 
     /// 402: the workspace has no credits left.

@@ -1,5 +1,6 @@
 //! Tests the backend: authentication, validation, and its endpoints.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use goclaw_simulator::{AccessTokenForm, Account, Endpoint, Fault, FaultOrder, Site, TokenStatus};
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -94,9 +95,10 @@ pub(crate) fn prompt() -> Value {
     })
 }
 
-/// Returns the code in `error` or `detail`, or else the detail.
+/// Returns the code in `error` or `detail`, or else the detail. A refused token has its error in a header.
 fn code_or_detail(answer: &Answer) -> String {
-    let body = answer.json();
+    let in_header = answer.headers.get("x-error-json").map(|json| STANDARD.decode(json.as_bytes()).unwrap());
+    let body = in_header.map_or_else(|| answer.json(), |json| serde_json::from_slice(&json).unwrap());
     let found = [&body["error"]["code"], &body["detail"]["code"], &body["detail"]].into_iter().find_map(Value::as_str);
     found.unwrap_or_default().to_owned()
 }
@@ -138,8 +140,11 @@ async fn only_valid_tokens_for_their_own_account_are_accepted() {
     fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = AFTER_ACCESS_LIFETIME);
     let expired = fixture.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     let expired = expired.send().await.unwrap();
-    assert_eq!(header(expired.headers(), "x-openai-authorization-error"), "token_expired");
-    assert_eq!(code_or_detail(&Answer::of(expired).await), "token_expired");
+    assert_eq!(header(expired.headers(), "x-openai-authorization-error"), "401");
+    assert_eq!(header(expired.headers(), "x-openai-ide-error-code"), "token_expired");
+    let expired = Answer::of(expired).await;
+    let body = r#"{"detail":"Unauthorized"}"#;
+    assert_eq!((code_or_detail(&expired).as_str(), expired.text.as_str()), ("token_expired", body));
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ pub struct UsageEntry {
     pub program: String,
     /// The account.
     pub provider: String,
-    /// Missing for requests that named no model.
+    /// Missing for requests that named no model, and for failed ones.
     pub model: Option<String>,
     pub requests: u64,
     /// Requests with a status of 400 or more, or with a response that was cut off.

@@ -24,7 +24,7 @@ use super::{
     paths,
     problem_json::{self, ProblemJson},
     proxy_api,
-    recording::Recording,
+    recording::{Recording, known_method},
     websocket::reject_websocket,
 };
 use crate::{
@@ -59,8 +59,8 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let recording = is_recorded.then(|| Recording::begin(&self.state, &id, &request));
         // Log the path without the query, which may contain a secret by mistake.
         let caller = CallerAddress::of(&request, &self.accepted.proxies);
-        let span =
-            tracing::info_span!("http.request", request.id = id, method = %request.method(), path, caller = %caller.0);
+        let method = known_method(request.method());
+        let span = tracing::info_span!("http.request", request.id = id, method, path, caller = %caller.0);
         let id_header = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, expects_openai_errors: paths::expects_openai_errors(path) };
         let cross_origin = self.accepted.origins.decide(&request);

@@ -88,14 +88,21 @@ pub(super) fn streamed(forwarded: ProxyResponse, mut reservation: BodyReservatio
         let _held = &reservation;
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
-    let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };
+    let mut headers = forwarded.headers;
+    let body: ByteStream = if takes_comments(&headers) {
+        // Comments change the length.
+        headers.remove(header::CONTENT_LENGTH);
+        Box::pin(kept_alive(body, SILENCE))
+    } else {
+        body
+    };
     let body = body.map_err(std::io::Error::other);
     let body = match caller.revoked() {
         Some(revoked) => Body::from_bytes_stream(until_revoked(body, revoked)),
         None => Body::from_bytes_stream(body),
     };
     let mut response = Response::builder().status(forwarded.status).body(body);
-    *response.headers_mut() = forwarded.headers;
+    *response.headers_mut() = headers;
     response
 }
 

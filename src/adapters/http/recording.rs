@@ -39,7 +39,7 @@ pub(super) struct Recording {
     trace_id: Option<String>,
     at: Timestamp,
     started: Instant,
-    method: Method,
+    method: &'static str,
     route: String,
     status: AtomicU16,
     first_byte: OnceLock<Duration>,
@@ -61,7 +61,7 @@ impl Recording {
             trace_id: trace_id(request.headers()).map(str::to_owned),
             at: requests.now(),
             started: Instant::now(),
-            method: request.method().clone(),
+            method: known_method(request.method()),
             route: state.operations.route_of(request.uri().path()).to_owned(),
             status: AtomicU16::new(CALLER_LEFT),
             first_byte: OnceLock::new(),
@@ -75,7 +75,7 @@ impl Recording {
     pub(super) fn set_status(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
         // A response to HEAD has no body whose end could be observed.
-        if self.method == Method::HEAD {
+        if self.method == Method::HEAD.as_str() {
             self.end.store(COMPLETE, Ordering::Relaxed);
         }
     }
@@ -114,7 +114,7 @@ impl Drop for Recording {
             id: std::mem::take(&mut self.id),
             trace_id: self.trace_id.take(),
             at: self.at,
-            method: self.method.to_string(),
+            method: self.method.to_owned(),
             route: std::mem::take(&mut self.route),
             status: *self.status.get_mut(),
             end,
@@ -123,6 +123,23 @@ impl Drop for Recording {
             total: self.started.elapsed(),
             sent_bytes: *self.sent_bytes.get_mut(),
         });
+    }
+}
+
+/// Returns the name of a registered method, or `OTHER`. A method may be any token, and callers without a valid token must
+/// not add values to the labels of metrics, which are never removed from memory.
+pub(super) fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "CONNECT" => "CONNECT",
+        "TRACE" => "TRACE",
+        _ => "OTHER",
     }
 }
 

@@ -224,8 +224,7 @@ impl Connection {
                 if response.extensions_mut().remove::<ClosableAtLimit>().is_some() {
                     activity.note_closable_response();
                 }
-                let observer = response.extensions_mut().remove::<ObservedBy>();
-                Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity, observer)))
+                Ok::<_, Infallible>(SentBody::of(response, activity))
             }
         });
         let mut http = http1::Builder::new();

@@ -11,7 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, combinators::BoxBody};
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Frame, SizeHint},
+    header::CONTENT_LENGTH,
+};
 use tokio::{sync::mpsc, time::Sleep};
 
 use super::{Limits, activity::Activity, timer};
@@ -113,28 +117,48 @@ pub(super) struct SentBody {
     body: AnyBody,
     activity: Arc<Activity>,
     observer: Option<ObservedBy>,
+    /// Number of bytes until hyper stops to poll the body; None if it polls until the end.
+    unsent: Option<u64>,
+    /// An error that the next poll returns.
+    held_error: Option<io::Error>,
 }
 
 impl SentBody {
-    pub(super) fn new(body: AnyBody, activity: Arc<Activity>, observer: Option<ObservedBy>) -> Self {
-        Self { body, activity, observer }
+    /// Takes the body of a response, and its observer from the extensions.
+    pub(super) fn of(mut response: Response<AnyBody>, activity: Arc<Activity>) -> Response<Self> {
+        let observer = response.extensions_mut().remove::<ObservedBy>();
+        let unsent = unpolled_after(&response);
+        response.map(|body| Self { body, activity, observer, unsent, held_error: None })
     }
 
-    fn observe(&self, polled: &Poll<Option<io::Result<Frame<Bytes>>>>) {
+    fn observe(&mut self, polled: &Poll<Option<io::Result<Frame<Bytes>>>>) {
         let (Some(ObservedBy(observer)), Poll::Ready(polled)) = (&self.observer, polled) else { return };
         match polled {
-            Some(Ok(frame)) => observer.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                observer.sent(length);
+                self.unsent = self.unsent.map(|unsent| unsent.saturating_sub(length as u64));
+            }
             Some(Err(_)) => observer.ended(false),
             None => observer.ended(true),
         }
     }
 }
 
+/// Returns the number of bytes after which hyper does not poll a response's body again, not even for its end.
+fn unpolled_after(response: &Response<AnyBody>) -> Option<u64> {
+    // These have no body, whatever their headers say (RFC 9110, sections 15.3.5 and 15.4.5).
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return Some(0);
+    }
+    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 impl Drop for SentBody {
     fn drop(&mut self) {
         // hyper does not poll a body of known length after its last byte.
         if let Some(ObservedBy(observer)) = &self.observer
-            && self.body.is_end_stream()
+            && (self.unsent == Some(0) || self.body.is_end_stream())
         {
             observer.ended(true);
         }
@@ -147,7 +171,18 @@ impl Body for SentBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(error) = self.held_error.take() {
+            let failed = Poll::Ready(Some(Err(error)));
+            self.observe(&failed);
+            return failed;
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Err(error))) = polled {
+            // hyper discards unsent bytes when a body fails, but sends them while it waits for the body.
+            self.held_error = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         self.observe(&polled);
         polled
     }

@@ -25,6 +25,8 @@ pub(super) struct TimedQuery {
 impl TimedQuery {
     #[expect(clippy::disallowed_methods, reason = "the port's clock counts milliseconds")]
     pub(super) fn begin(doing: &'static str) -> Self {
+        // `rate()` cannot see the first error of an operation whose series did not exist before.
+        counter!(ERRORS, "op" => doing).increment(0);
         Self { doing, started: Instant::now() }
     }
 }

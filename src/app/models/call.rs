@@ -167,12 +167,9 @@ async fn read_unauthorized(
 ) -> Result<(UpstreamResponse, Unauthorized), AppError> {
     let (response, read) = peek(response).await?;
     let refusal = read_refusal(&response, &read, now);
-    let in_header = response.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
-    let is_dead = in_header.is_some_and(|code| DEAD_TOKEN_CODES.contains(&code))
-        || DEAD_TOKEN_CODES.contains(&refusal.code.as_str());
     let unauthorized = if refusal.kind == RefusalKind::AccountRefused {
         Unauthorized::AccountRefused
-    } else if is_dead {
+    } else if DEAD_TOKEN_CODES.contains(&refusal.code.as_str()) {
         Unauthorized::Dead
     } else {
         Unauthorized::Unexplained

@@ -37,6 +37,7 @@ pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timest
         retry_after_ms: text("retry-after-ms"),
         limit_resets_at: Usage::of_headers(text, now).and_then(|usage| usage.limit_resets_at()),
         cf_ray: text("cf-ray"),
+        error_json: text("x-error-json"),
         body,
     };
     ProviderRefusal::read(refused, now)

@@ -3,13 +3,7 @@
 //! The caller's stream ends after the last event, even if the provider keeps its stream open. If the provider's stream
 //! ends or breaks earlier, the caller receives an error event and a broken connection, never a normal end.
 
-use std::{
-    collections::VecDeque,
-    future, mem,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -277,10 +271,7 @@ pub(super) fn caller_stream(
                     state.models.remember(pending_memory, complete).await;
                     return Some((Ok(Bytes::from(last)), state));
                 }
-                Next::Break(error) => {
-                    yield_once().await;
-                    return Some((Err(error), state));
-                }
+                Next::Break(error) => return Some((Err(error), state)),
                 Next::End => {
                     if !state.form.has_stopped() {
                         state.models.drain(state.events.into_body());
@@ -291,19 +282,6 @@ pub(super) fn caller_stream(
         }
     });
     Box::pin(stream.fuse())
-}
-
-/// Yields once, so that the connection sends the last piece. An error of the body would discard an unsent piece.
-async fn yield_once() {
-    let mut has_waited = false;
-    let once = |context: &mut Context<'_>| {
-        if mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    };
-    future::poll_fn(once).await
 }
 
 impl CallerStream {

@@ -35,7 +35,7 @@ const MESSAGE_HEADERS: [&str; 11] = [
 ];
 
 /// Headers from the provider to the caller. `cache-control` is not listed, because caches must not store responses.
-const RESPONSE_HEADERS: [&str; 15] = [
+const RESPONSE_HEADERS: [&str; 17] = [
     "accept-ranges",
     "content-disposition",
     "content-encoding",
@@ -47,9 +47,11 @@ const RESPONSE_HEADERS: [&str; 15] = [
     "last-modified",
     "retry-after",
     "vary",
+    "x-error-json",
     "x-models-etag",
     "x-oai-request-id",
     "x-openai-authorization-error",
+    "x-openai-ide-error-code",
     "x-reasoning-included",
 ];
 /// Prefixes of such headers.

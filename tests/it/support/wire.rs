@@ -1,10 +1,11 @@
-//! Sends raw requests, because an HTTP client would normalize them.
+//! Sends raw requests and responses, because HTTP clients and servers would normalize them.
 
 use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -22,4 +23,27 @@ pub(crate) async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, 
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     (status, text)
+}
+
+/// Responds to each request, which must have no body, with `response` unchanged, and closes the connection. Returns the
+/// base URL, and the task of the server.
+pub(crate) async fn raw_server(response: impl Into<Vec<u8>>) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let response = response.into();
+    let mut accepting = JoinSet::new();
+    accepting.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n")
+                && let Ok(byte) = stream.read_u8().await
+            {
+                head.push(byte);
+            }
+            // The caller may have disconnected.
+            let _ = stream.write_all(&response).await;
+        }
+    });
+    (base, accepting)
 }

@@ -168,7 +168,7 @@ async fn check_request(gateway: &Gateway, after: &Observation) -> Option<String>
     let wanted = if after.authenticated { 200 } else { 503 };
     // If the provider has ended the login, it refuses the access token before its expiry.
     let response = gateway.get("/v1/proxy/openai/wham/usage").await;
-    let is_ended = ["token_invalidated", "token_revoked"].iter().any(|code| response.text.contains(code));
+    let is_ended = ["token_invalidated", "token_revoked"].contains(&response.header("x-openai-ide-error-code"));
     (response.status != wanted && !is_ended).then(|| format!("a request got {} {}", response.status, response.text))
 }
 

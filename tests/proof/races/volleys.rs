@@ -159,7 +159,7 @@ impl Run {
         let refusal = json!({
             "kind": "answer",
             "status": 401,
-            "headers": [["content-type", "application/json"], ["x-openai-authorization-error", "token_expired"]],
+            "headers": [["content-type", "application/json"]],
             "body": json!({"error": {"code": "token_expired"}}).to_string(),
         });
         let order = json!({"endpoint": "backend", "fault": refusal, "times": {"next": times}});

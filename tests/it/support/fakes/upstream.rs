@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use goclaw::{
@@ -101,8 +102,14 @@ impl FakeUpstream {
         let code = state.refused.get(token).cloned().or_else(|| state.refuses_all.then(|| "unknown".to_owned()));
         match code {
             Some(code) => {
-                let refusal = json!({"error": {"code": code, "message": "no"}});
-                ScriptedResponse::whole(StatusCode::UNAUTHORIZED, refusal.to_string())
+                // ChatGPT's backend has the reason only in headers.
+                let reason = json!({"error": {"code": code, "message": "no"}});
+                let mut headers = HeaderMap::new();
+                headers.insert("x-openai-authorization-error", HeaderValue::from_static("401"));
+                let encoded = STANDARD.encode(reason.to_string());
+                headers.insert("x-error-json", HeaderValue::from_str(&encoded).expect("base64"));
+                let refusal = json!({"detail": "Unauthorized"});
+                ScriptedResponse { headers, ..ScriptedResponse::whole(StatusCode::UNAUTHORIZED, refusal.to_string()) }
             }
             None => ScriptedResponse::whole(StatusCode::OK, "{}"),
         }
