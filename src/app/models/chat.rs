@@ -23,6 +23,7 @@ use crate::{
             BackendModel, BackendRequest, ChatRequest, ChatStream, CompletionReader, Recalled, SseEvent, TranslatedChat,
         },
         ids::Principal,
+        model_list::ProviderModel,
         provider::Dialect,
         provider_feedback::FeedbackSource,
     },
@@ -102,14 +103,12 @@ impl Models {
         Ok((chat, found.reserved))
     }
 
-    /// Whether the account's list says that the model summarizes its reasoning. Prefers the last known list.
+    /// Whether the account's list says that the model summarizes its reasoning.
     async fn summarizes_reasoning(&self, target: &Target) -> bool {
-        let account = &target.definition.name;
-        let models = match self.last_models(account) {
-            Some(models) => models,
-            None => self.models_of(account).await.0,
+        let summarizes = |models: &[ProviderModel]| {
+            models.iter().find(|known| known.name == target.model.name)?.summarizes_reasoning
         };
-        models.iter().any(|known| known.name == target.model.name && known.summarizes_reasoning)
+        self.search_models(&target.definition.name, summarizes).await.flatten().unwrap_or(false)
     }
 
     /// Sends a translated chat, and translates its response.
