@@ -15,8 +15,9 @@ pub struct ProviderModel {
     pub is_hidden: bool,
     /// The size of the context window in tokens, if the provider reports it.
     pub context_length: Option<u64>,
-    /// Whether the model can summarize its reasoning: as the provider reports, or else if it has reasoning levels.
-    pub summarizes_reasoning: bool,
+    /// Whether the model can summarize its reasoning: as the provider reports, or else if it has reasoning levels. None
+    /// if only the name is known.
+    pub summarizes_reasoning: Option<bool>,
     /// The entry in the Codex backend's catalogue. None for other providers, and beyond [`MAX_CATALOG_BYTES`].
     pub entry: Option<Value>,
 }
@@ -36,7 +37,7 @@ impl ProviderModel {
             created: entry.get("created").and_then(Value::as_i64).unwrap_or(0),
             is_hidden: entry.get("visibility").and_then(Value::as_str).is_some_and(|value| value != "list"),
             context_length: number(["context_window", "context_length"]),
-            summarizes_reasoning: summaries.unwrap_or_else(|| levels.is_some_and(|levels| !levels.is_empty())),
+            summarizes_reasoning: Some(summaries.unwrap_or_else(|| levels.is_some_and(|levels| !levels.is_empty()))),
             entry: None,
         })
     }

@@ -25,16 +25,21 @@ fn both_forms_of_a_model_list_are_read() {
         .map(|model| (model.name.as_str(), model.is_hidden, model.context_length, model.summarizes_reasoning))
         .collect();
     let expected = [
-        ("gpt-5.5", false, Some(272_000), true),
-        ("review", true, None, true),
-        ("plain", false, None, false),
-        ("silent", false, None, false),
+        ("gpt-5.5", false, Some(272_000), Some(true)),
+        ("review", true, None, Some(true)),
+        ("plain", false, None, Some(false)),
+        ("silent", false, None, Some(false)),
     ];
     assert_eq!(seen, expected);
     assert_eq!(models[0].entry.as_ref(), Some(&entries[0]));
     let public =
         json!({"object": "list", "data": [{"id": "qwen", "object": "model", "created": 7, "context_length": 9}]});
-    let qwen = ProviderModel { created: 7, context_length: Some(9), ..ProviderModel::named("qwen") };
+    let qwen = ProviderModel {
+        created: 7,
+        context_length: Some(9),
+        summarizes_reasoning: Some(false),
+        ..ProviderModel::named("qwen")
+    };
     assert_eq!(read(&public), Some(vec![qwen]));
     assert_eq!(read(&json!({"detail": "Not Found"})), None);
 }

@@ -84,13 +84,19 @@ async fn a_failure_before_any_output_becomes_an_http_status() {
 }
 
 #[tokio::test]
-async fn a_provider_that_ends_early_breaks_the_stream_after_an_error_event() {
+async fn an_early_end_or_an_invalid_event_breaks_the_stream_after_an_error_event() {
     let (provider, _home, gateway) = signed_in().await;
-    set_script(&provider, "eof").await;
-    let streamed = ask(&gateway, RESPONSES, json!({"stream": true})).await;
-    let last = event_data(&streamed.text).pop().expect("an event");
-    assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("stream_ended_early")), "{}", streamed.text);
-    assert!(streamed.is_broken, "{}", streamed.text);
+    for (script, code) in [("eof", "stream_ended_early"), ("garbage", "invalid_upstream_response")] {
+        set_script(&provider, script).await;
+        let streamed = ask(&gateway, RESPONSES, json!({"stream": true})).await;
+        let events = event_data(&streamed.text);
+        let last = events.last().expect("an event");
+        assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!(code)), "{}", streamed.text);
+        assert!(streamed.is_broken, "{}", streamed.text);
+        let numbers: Vec<u64> = events.iter().filter_map(|event| event["sequence_number"].as_u64()).collect();
+        assert_eq!(last["sequence_number"].as_u64(), numbers.iter().max().copied(), "{}", streamed.text);
+        assert!(numbers.is_sorted_by(|earlier, later| earlier < later), "{}", streamed.text);
+    }
 }
 
 #[tokio::test]

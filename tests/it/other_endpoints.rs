@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     models::signed_in,
     support::{
-        gateway::{Gateway, Home, HttpResponse, http},
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
         provider::Provider,
     },
 };
@@ -272,6 +272,12 @@ async fn a_chat_returns_the_reasoning_of_a_model_that_reasons() {
     gateway.sign_in().await;
     provider.post_control("/faults", json!({"endpoint": "models", "fault": "bad_gateway"})).await;
     let body = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]});
-    let unknown = gateway.post("/v1/chat/completions", body).await.json();
+    let unknown = gateway.post("/v1/chat/completions", body.clone()).await.json();
     assert_eq!(unknown["choices"][0]["message"].get("reasoning_content"), None, "{unknown}");
+    // A later chat requests the list again.
+    let has_reasoning = || async {
+        let chat = gateway.post("/v1/chat/completions", body.clone()).await.json();
+        chat["choices"][0]["message"].get("reasoning_content").map(drop)
+    };
+    eventually("a chat with reasoning", has_reasoning).await;
 }

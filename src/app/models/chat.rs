@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{Target, has_media_type, is_event_stream},
+    ask::{PromptBody, Target, has_media_type, is_event_stream},
     memory::{Complete, PendingMemory, StoredPart},
     metered::meter_usage,
     session::{add_session, cache_scope},
@@ -23,6 +23,7 @@ use crate::{
             BackendModel, BackendRequest, ChatRequest, ChatStream, CompletionReader, Recalled, SseEvent, TranslatedChat,
         },
         ids::Principal,
+        model_list::ProviderModel,
         provider::Dialect,
         provider_feedback::FeedbackSource,
     },
@@ -102,14 +103,12 @@ impl Models {
         Ok((chat, found.reserved))
     }
 
-    /// Whether the account's list says that the model summarizes its reasoning. Prefers the last known list.
+    /// Whether the account's list says that the model summarizes its reasoning.
     async fn summarizes_reasoning(&self, target: &Target) -> bool {
-        let account = &target.definition.name;
-        let models = match self.last_models(account) {
-            Some(models) => models,
-            None => self.models_of(account).await.0,
+        let summarizes = |models: &[ProviderModel]| {
+            models.iter().find(|known| known.name == target.model.name)?.summarizes_reasoning
         };
-        models.iter().any(|known| known.name == target.model.name && known.summarizes_reasoning)
+        self.search_models(&target.definition.name, summarizes).await.flatten().unwrap_or(false)
     }
 
     /// Sends a translated chat, and translates its response.
@@ -120,10 +119,11 @@ impl Models {
         checked: CheckedRequest,
         reserved: Option<OwnedSemaphorePermit>,
     ) -> Result<ProxyResponse, AppError> {
-        let TranslatedChat { request: BackendRequest { body, stream, session, ignored }, options, .. } = chat;
+        let TranslatedChat { request: BackendRequest { body, stream, session, ignored, is_lite }, options, .. } = chat;
         let CheckedRequest { target, mut headers, caller } = checked;
         add_session(&mut headers, session.as_deref());
-        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let body = PromptBody { json: body.into(), is_lite };
+        let prompted = self.prompt(&target, &headers, body, "text/event-stream").await?;
         // The recalled reasoning has been sent, so its memory is free.
         drop(reserved);
         let part = StoredPart::Reasoning(target.definition.name.clone());

@@ -27,9 +27,11 @@ use crate::{
 
 /// How long a provider may take to list its models: the timeout of OpenAI's own client.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a list is served without revalidation: after a success, and after a failure.
+/// How long a list is served without revalidation: after a success, after a failure, and after a timeout. The last is
+/// longer, because requests wait for the list.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
+const RETRY_AFTER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long the last known list is used while the provider's list cannot be read.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -75,7 +77,7 @@ impl ModelLists {
 
 impl Models {
     /// Returns the last known models of an account, without a request. None if they belong to an earlier login.
-    pub(super) fn last_models(&self, name: &AccountName) -> Option<Arc<[ProviderModel]>> {
+    fn last_models(&self, name: &AccountName) -> Option<Arc<[ProviderModel]>> {
         let account = self.tokens.registry().get(name)?;
         let last = self.lists.last(name, self.now())?;
         (last.login_id == account.refresh.version.login_id).then_some(last.models)
@@ -116,9 +118,11 @@ impl Models {
         if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
             return (Arc::clone(&fresh.models), fresh.is_current);
         }
-        let listed = select! {
-            listed = self.request_list(definition, api, known.as_ref()) => listed,
-            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
+        let (listed, retry_after) = select! {
+            listed = self.request_list(definition, api, known.as_ref()) => (listed, RETRY_AFTER_FAILURE),
+            () = self.clock.sleep(LIST_TIMEOUT) => {
+                (Err(AppError::InvalidUpstreamResponse("it did not list its models in time")), RETRY_AFTER_TIMEOUT)
+            }
         };
         let now = self.now();
         let list = match listed {
@@ -142,7 +146,7 @@ impl Models {
                     fresh_until: now,
                 };
                 let last = known.unwrap_or_else(configured);
-                ModelList { is_current: false, fresh_until: now.plus(RETRY_AFTER_FAILURE), ..last }
+                ModelList { is_current: false, fresh_until: now.plus(retry_after), ..last }
             }
         };
         self.lists.put(name, list.clone());

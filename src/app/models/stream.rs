@@ -1,7 +1,8 @@
 //! Streams a model's response: the provider's events, translated for the caller's API.
 //!
 //! The caller's stream ends after the last event, even if the provider keeps its stream open. If the provider's stream
-//! ends or breaks earlier, the caller receives an error event and a broken connection, never a normal end.
+//! ends or breaks earlier, or has an invalid event, the caller receives an error event and a broken connection, never a
+//! normal end.
 
 use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
@@ -196,8 +197,10 @@ impl Form {
                 let error = serde_json::json!({"message": message, "type": kind, "code": code, "param": null});
                 format!("data: {}\n\n", serde_json::json!({ "error": error }))
             }
-            Self::Responses(_) => {
-                let error = serde_json::json!({"type": "error", "code": code, "message": message, "param": null});
+            Self::Responses(reader) => {
+                let number = reader.next_number();
+                let error = serde_json::json!({
+                    "type": "error", "code": code, "message": message, "param": null, "sequence_number": number});
                 format!("event: error\ndata: {error}\n\n")
             }
         };
@@ -331,8 +334,9 @@ impl CallerStream {
                 Next::End
             }
             Err(failure) => {
+                let violation = failure.is_violation().then(|| failure.clone());
                 self.write_failure(failure, out);
-                Next::End
+                violation.map_or(Next::End, |failure| Next::Break(UpstreamError::Lost(Box::new(failure))))
             }
         }
     }

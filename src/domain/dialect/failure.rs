@@ -9,6 +9,9 @@ use crate::domain::{provider_feedback::account_code, provider_refusal::RefusalKi
 /// The members of an error that describe a plan limit.
 const LIMIT_MEMBERS: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
 
+/// The code of a stream that violates the backend's protocol.
+const VIOLATION: &str = "invalid_upstream_response";
+
 /// A failed response with the backend's code and message (OpenAI API reference, response object, `error.code`; the
 /// Codex CLI for ChatGPT's codes).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +38,13 @@ impl ResponseFailure {
 
     /// Returns the failure of a stream that violates the backend's protocol.
     pub(super) fn violation(what: &str) -> Self {
-        Self::of_stream("invalid_upstream_response", format!("The provider sent {what}."))
+        Self::of_stream(VIOLATION, format!("The provider sent {what}."))
+    }
+
+    /// Whether the stream violates the backend's protocol. Otherwise the backend reported the failure, or the stream
+    /// ended early.
+    pub fn is_violation(&self) -> bool {
+        self.code == VIOLATION
     }
 
     /// Returns the failure of a stream whose last event does not contain the response.

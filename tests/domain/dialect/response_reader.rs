@@ -178,3 +178,19 @@ fn only_known_events_with_a_response_are_repaired() {
     let failed = reader.on_event(&failed).unwrap().unwrap();
     assert!(failed.is_last() && failed.repaired_frame().is_some());
 }
+
+#[test]
+fn an_error_event_without_a_sequence_number_gets_the_next_one() {
+    let mut reader = reader(&json!({}));
+    assert_eq!(reader.next_number(), 0);
+    let delta = event(&json!({"type": "response.output_text.delta", "sequence_number": 7, "delta": "a"}));
+    assert!(reader.on_event(&delta).unwrap().unwrap().repaired_frame().is_none());
+    assert_eq!(reader.next_number(), 8);
+    let failed = |number: Value| json!({"type": "error", "code": "c", "message": "m", "sequence_number": number});
+    let given = event(&failed(json!(null)));
+    let frame = reader.on_event(&given).unwrap().unwrap().repaired_frame().unwrap();
+    let data = frame.strip_prefix("event: error\ndata: ").unwrap();
+    assert_eq!(serde_json::from_str::<Value>(data).unwrap(), failed(json!(8)), "{frame}");
+    let numbered = event(&failed(json!(8)));
+    assert!(reader.on_event(&numbered).unwrap().unwrap().repaired_frame().is_none());
+}

@@ -1,5 +1,7 @@
 //! Reads the events of a response and repairs deviations from OpenAI's API.
 
+use std::borrow::Cow;
+
 use super::{RequestEcho, output::Output};
 use crate::domain::dialect::{
     ResponseFailure, SseEvent,
@@ -13,6 +15,8 @@ use crate::domain::dialect::{
 pub struct ResponseReader {
     echo: RequestEcho,
     output: Output,
+    /// The `sequence_number` that follows the last event's.
+    next_number: u64,
 }
 
 /// An event of the backend, with its repairs.
@@ -21,12 +25,19 @@ pub struct ReadEvent<'a> {
     event: BackendEvent<'a>,
     /// The response that replaces the event's own, as JSON.
     response: Option<String>,
+    /// The `sequence_number` of an `error` event that lacks it. OpenAI's API requires it, and clients check it.
+    missing_number: Option<u64>,
     failure: Option<ResponseFailure>,
 }
 
 impl ResponseReader {
     pub fn new(echo: RequestEcho) -> Self {
-        Self { echo, output: Output::default() }
+        Self { echo, output: Output::default(), next_number: 0 }
+    }
+
+    /// Returns the `sequence_number` of an event that the gateway adds after the last one.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
     }
 
     /// Handles the next event. Returns None for an event without data. Events without a response are not changed.
@@ -35,6 +46,9 @@ impl ResponseReader {
     pub fn on_event<'a>(&mut self, event: &'a SseEvent<'_>) -> Result<Option<ReadEvent<'a>>, ResponseFailure> {
         let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         let failure = event.check().err();
+        let number = event.number("sequence_number");
+        let missing_number = (event.kind == "error" && number.is_none()).then_some(self.next_number);
+        self.next_number = number.map_or(self.next_number, |number| number.saturating_add(1));
         self.output.add(&event);
         let json = event.json("response");
         let response = match (&*event.kind, json.as_deref().and_then(Members::of_event)) {
@@ -49,7 +63,7 @@ impl ResponseReader {
             ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
-        Ok(Some(ReadEvent { event, response, failure }))
+        Ok(Some(ReadEvent { event, response, missing_number, failure }))
     }
 }
 
@@ -61,13 +75,17 @@ impl ReadEvent<'_> {
 
     /// Returns the frame that replaces the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
-        let response = self.response.as_deref()?;
-        let mut out = JsonWriter::for_body(response.len());
+        let (name, value) = match (&self.response, self.missing_number) {
+            (Some(response), _) => ("response", Cow::Borrowed(response.as_str())),
+            (None, Some(number)) => ("sequence_number", Cow::Owned(number.to_string())),
+            (None, None) => return None,
+        };
+        let mut out = JsonWriter::for_body(value.len());
         out.word("type", &self.event.kind);
-        for (name, value) in self.event.members.iter().filter(|(name, _)| *name != "response") {
-            out.json(name, &in_one_line(value));
+        for (other, value) in self.event.members.iter().filter(|(other, _)| *other != name) {
+            out.json(other, &in_one_line(value));
         }
-        out.json("response", response);
+        out.json(name, &value);
         out.end_object();
         let mut frame = out.into_text();
         frame.insert_str(0, &format!("event: {}\ndata: ", self.event.kind));
