@@ -274,19 +274,19 @@ async fn unsafe_response_headers_are_removed_and_redirects_are_not_followed() {
 }
 
 /// Signs in to a simulated provider. Its API is a server that gives every request this response.
-async fn signed_in_with_api(response: impl Into<Vec<u8>>) -> (Gateway, impl Sized) {
+async fn signed_in_with_api(response: impl Into<Vec<u8>>) -> (impl Sized, Gateway) {
     let (api, server) = raw_server(response).await;
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &api);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    (gateway, (provider, home, server))
+    ((home, provider, server), gateway)
 }
 
 #[tokio::test]
 async fn the_last_event_before_a_break_is_forwarded() {
     // The broken chunk arrives together with the event.
-    let (gateway, _running) = signed_in_with_api(
+    let (_running, gateway) = signed_in_with_api(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n\
          9\r\ndata: 1\n\n\r\nxyz\r\n",
     )
@@ -299,7 +299,7 @@ async fn the_last_event_before_a_break_is_forwarded() {
 async fn an_event_stream_that_may_get_comments_has_no_content_length() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n";
     for (coding, keeps_length) in [("", false), ("content-encoding: br\r\n", true)] {
-        let (gateway, _running) = signed_in_with_api(format!("{head}{coding}\r\ndata: 1\n\n")).await;
+        let (_running, gateway) = signed_in_with_api(format!("{head}{coding}\r\ndata: 1\n\n")).await;
         let response = gateway.get(USAGE).await;
         assert_eq!((response.text.as_str(), response.is_broken), ("data: 1\n\n", false));
         assert_eq!(response.headers.contains_key("content-length"), keeps_length, "{:?}", response.headers);

@@ -126,8 +126,8 @@ impl Drop for Recording {
     }
 }
 
-/// Returns the name of a registered method, or `OTHER`. A method may be any token, and callers without a valid token must
-/// not add values to the labels of metrics, which are never removed from memory.
+/// Returns the name of a registered method, or `OTHER`. A method may be any token, and callers without a valid token
+/// must not add values to the labels of metrics, which are never removed from memory.
 pub(super) fn known_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
