@@ -30,7 +30,8 @@ impl App {
             let registered = AccountState::of(account.enabled, &account.refresh.clone().at(now), now);
             let state = state_of(&account.definition, Some(registered), &feedback);
             *states.entry((account.definition.provider_type.as_str(), state.as_str())).or_default() += 1;
-            if index < counters::MAX_ACCOUNTS {
+            // A disabled account is not refreshed, so no alert may watch its token.
+            if index < counters::MAX_ACCOUNTS && state != AccountState::Disabled {
                 counters::set_account(counters::AccountGauges {
                     expires_at: account.refresh.expires_at.map(|at| at.unix_seconds()),
                     circuit_open: self.tokens.breaker_open_until(&account.definition).is_some(),

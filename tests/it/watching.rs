@@ -227,6 +227,7 @@ async fn the_gauge_of_account_states_agrees_with_their_status() {
         let metrics = gateway.get("/metrics").await.text;
         let labels = [&format!("state=\"{state}\""), "openai-codex"];
         assert_eq!(metric(&metrics, "goclaw_credential_state", &labels), Some(1.0), "{metrics}");
+        assert_eq!(metric(&metrics, "goclaw_credential_access_expires_timestamp_seconds", &[]), None, "{metrics}");
         let status = gateway.get("/v1/auth/openai/status").await.json();
         assert_eq!(status["state"], state, "{status}");
         gateway.stop().await;
