@@ -19,6 +19,13 @@ pub struct UsageWindow {
     pub resets_at: Option<Timestamp>,
 }
 
+impl UsageWindow {
+    /// Returns the used part at a time after the report; 1.0 is all of it. It is zero after the reset.
+    pub fn used_ratio(&self, now: Timestamp) -> f64 {
+        if self.resets_at.is_some_and(|at| at <= now) { 0.0 } else { self.used_percent / 100.0 }
+    }
+}
+
 /// The usage of an account's plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {

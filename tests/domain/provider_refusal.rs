@@ -226,6 +226,20 @@ fn headers_and_endpoint_report_the_same_usage() {
 }
 
 #[test]
+fn a_window_is_unused_after_its_reset() {
+    let report = json!({"rate_limit": {
+        "primary_window": {"used_percent": 95, "reset_at": 2_000},
+        "secondary_window": {"used_percent": 95},
+    }});
+    let usage = Usage::of_json(&report, NOW).unwrap();
+    let ratios = |seconds| {
+        let now = Timestamp::from_unix_seconds(seconds);
+        usage.windows.iter().map(|window| window.used_ratio(now)).collect::<Vec<_>>()
+    };
+    assert_eq!((ratios(1_999), ratios(2_000)), (vec![0.95, 0.95], vec![0.0, 0.95]));
+}
+
+#[test]
 fn missing_and_invalid_usage_values_are_ignored() {
     assert_eq!(Usage::of_headers(|_| None, NOW), None);
     assert_eq!(Usage::of_headers(|_| Some("NaN"), NOW), None);

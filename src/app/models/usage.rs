@@ -59,10 +59,10 @@ impl Usages {
 }
 
 impl Models {
-    /// Returns the last known windows of an account's plan, with the used part of each; 1.0 is all of it.
+    /// Returns the last known windows of an account's plan, with the used part of each at this time; 1.0 is all of it.
     pub(in crate::app) fn plan_windows(&self, name: &AccountName, login_id: &LoginId) -> Vec<(&'static str, f64)> {
         let windows = self.usages.get(name, login_id).map(|usage| usage.windows).unwrap_or_default();
-        windows.iter().map(|window| (window.name, window.used_percent / 100.0)).collect()
+        windows.iter().map(|window| (window.name, window.used_ratio(self.now()))).collect()
     }
 
     /// Returns the plan's usage. Requests it from the provider if the known one is older than a minute.
