@@ -58,6 +58,13 @@ fn content_headers_are_not_sent_with_a_translated_body() {
 }
 
 #[test]
+fn every_precondition_is_forwarded() {
+    for name in ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"] {
+        assert!(is_forwarded_to_provider(name), "{name}");
+    }
+}
+
+#[test]
 fn turn_state_and_limits_are_forwarded() {
     assert!(is_forwarded_to_provider("x-codex-turn-state") && is_forwarded_to_caller("x-codex-turn-state"));
     assert!(is_forwarded_to_provider("content-type") && is_forwarded_to_caller("content-type"));

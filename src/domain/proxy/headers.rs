@@ -24,16 +24,20 @@ const TURN_PREFIXES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 pub const RESPONSES_LITE: &str = "x-openai-internal-codex-responses-lite";
 
 /// Headers from the caller that concern its body or the response. A translated request is sent without them, except for
-/// [`RESPONSES_LITE`] if its body has such an item.
-const MESSAGE_HEADERS: [&str; 11] = [
+/// [`RESPONSES_LITE`] if its body has such an item. The list has every precondition (RFC 9110, section 13.1): without
+/// one, the provider would do what the caller has ruled out.
+const MESSAGE_HEADERS: [&str; 14] = [
     "accept",
     "accept-encoding",
     "accept-language",
     "cache-control",
     "content-encoding",
     "content-type",
+    "if-match",
     "if-modified-since",
     "if-none-match",
+    "if-range",
+    "if-unmodified-since",
     "range",
     RESPONSES_LITE,
     "x-stainless-retry-count",
