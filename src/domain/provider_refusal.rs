@@ -146,7 +146,7 @@ impl ProviderRefusal {
             401 | 403 if is_named("missing_scope") || is_named("insufficient_scope") => {
                 (RefusalKind::AccountRefused, "missing_scope")
             }
-            // The body is compressed or empty. The headers report the limit.
+            // The body is unreadable or empty. The headers report the limit.
             429 if json.is_null() && response.limit_resets_at.is_some() => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }

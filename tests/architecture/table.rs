@@ -97,7 +97,15 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/app",
         inside: &["crate::app", "crate::ports", "crate::domain"],
-        outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap", "metrics", "tokio::task_local"]],
+        // flate2 reads bytes in memory through `Read`.
+        outside: &[
+            PURE_STD,
+            PURE,
+            TRAITS,
+            TASKS,
+            MESSAGES,
+            &["arc_swap", "flate2", "metrics", "std::io::Read", "tokio::task_local"],
+        ],
         in_tests: CORE_TESTS,
     },
     // Outbound adapters never call a use case.

@@ -149,11 +149,6 @@ async fn an_oversized_body_is_rejected_before_it_is_read_completely() {
 async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them() {
     let (provider, _home, gateway) = signed_in().await;
     let zstd = |body: &Value| compress_to_vec(body.to_string().as_bytes(), CompressionLevel::Fastest);
-    let gzip = |body: &Value| {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(body.to_string().as_bytes()).expect("a body");
-        encoder.finish().expect("a body")
-    };
     let empty_zstd = b"\x28\xb5\x2f\xfd\0\0\x01\0\0";
     let empty_gzip = GzEncoder::new(Vec::new(), Compression::fast()).finish().expect("a member");
     let chat = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hi"}]});
@@ -189,6 +184,12 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
     // The first chat also reads the list of models.
     let sent = backend_requests(&provider).await.into_iter().filter(|entry| entry["method"] == "POST");
     assert_eq!(sent.count(), 7);
+}
+
+fn gzip(body: &Value) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body.to_string().as_bytes()).expect("a body");
+    encoder.finish().expect("a body")
 }
 
 /// Compresses a body as two frames, with a skippable frame of four bytes between them.
@@ -281,6 +282,20 @@ async fn signed_in_with_api(response: impl Into<Vec<u8>>) -> (impl Sized, Gatewa
     let gateway = home.start().await;
     gateway.sign_in().await;
     ((home, provider, server), gateway)
+}
+
+#[tokio::test]
+async fn a_compressed_429_has_retry_headers_and_its_own_body() {
+    let body = gzip(&json!({"error": {"type": "usage_limit_reached", "message": "no", "resets_in_seconds": 600}}));
+    let head = "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n";
+    let head = format!("{head}content-length: {}\r\n\r\n", body.len());
+    let (_running, gateway) = signed_in_with_api([head.into_bytes(), body.clone()].concat()).await;
+    let request = http().get(format!("{}{USAGE}", gateway.base)).bearer_auth(&gateway.token);
+    let response = request.header("accept-encoding", "gzip").send().await.expect("a response");
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    assert_eq!((response.status().as_u16(), header("content-encoding")), (429, "gzip"));
+    assert_eq!((header("retry-after"), header("x-should-retry")), ("600", "false"));
+    assert_eq!(response.bytes().await.expect("a body"), body);
 }
 
 #[tokio::test]

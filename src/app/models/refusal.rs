@@ -1,8 +1,14 @@
 //! Reads why a provider refused a request, from the head of its response and the beginning of the body.
 
+use std::{borrow::Cow, io::Read};
+
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use futures_util::{StreamExt, stream};
-use http_message::header::RETRY_AFTER;
+use http_message::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, RETRY_AFTER},
+};
 
 use crate::{
     app::AppError,
@@ -14,7 +20,7 @@ use crate::{
     ports::{ByteStream, UpstreamResponse},
 };
 
-/// Number of bytes of a refusal that are read for its code and message.
+/// Number of bytes of a refusal that are read for its code and message, and the same after decompression.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
 /// Converts a non-2xx response into an error.
@@ -38,9 +44,21 @@ pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timest
         limit_resets_at: Usage::of_headers(text, now).and_then(|usage| usage.limit_resets_at()),
         cf_ray: text("cf-ray"),
         error_json: text("x-error-json"),
-        body,
+        body: &uncompressed(&response.headers, body),
     };
     ProviderRefusal::read(refused, now)
+}
+
+/// Decompresses the beginning of a body if it is in gzip, which a caller of the proxy may have accepted.
+fn uncompressed<'a>(headers: &HeaderMap, body: &'a [u8]) -> Cow<'a, [u8]> {
+    let coding = headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes().to_ascii_lowercase());
+    if !matches!(coding.as_deref(), Some(b"gzip" | b"x-gzip")) {
+        return Cow::Borrowed(body);
+    }
+    let mut plain = Vec::new();
+    // What was read before an error is still useful: the body may be cut off.
+    let _ = MultiGzDecoder::new(body).take(MAX_REFUSAL_BYTES as u64).read_to_end(&mut plain);
+    Cow::Owned(plain)
 }
 
 /// Reads the beginning of a response's body. Returns the response, still with its whole body, and that beginning.
