@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{ids::AccountName, time::Timestamp};
 
@@ -77,15 +78,16 @@ pub struct TokenUsage {
     pub output: u64,
 }
 
-/// The member `usage` of a response, a chat completion or embeddings (OpenAI API reference).
+/// The member `usage` of a response, a chat completion or embeddings (OpenAI API reference). Some providers send the
+/// names of several APIs together.
 #[derive(Debug, Default, Deserialize)]
 struct UsageMember {
-    #[serde(alias = "prompt_tokens")]
     input_tokens: Option<u64>,
-    #[serde(alias = "prompt_tokens_details")]
+    prompt_tokens: Option<u64>,
     input_tokens_details: Option<InputDetails>,
-    #[serde(alias = "completion_tokens")]
+    prompt_tokens_details: Option<InputDetails>,
     output_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -94,22 +96,33 @@ struct InputDetails {
 }
 
 #[derive(Deserialize)]
-struct WithUsage {
-    usage: Option<UsageMember>,
-    /// An event contains its response.
-    response: Option<Box<WithUsage>>,
+struct WithUsage<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    /// An event contains its response. Other APIs may have a text of this name.
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
 }
 
 impl TokenUsage {
     /// Reads the usage of a response, a chunk or an event; None if it has none.
     pub fn of_json(json: &[u8]) -> Option<Self> {
-        let WithUsage { usage, response } = serde_json::from_slice(json).ok()?;
-        let usage = usage.or(response.and_then(|response| response.usage))?;
+        let outer: WithUsage<'_> = serde_json::from_slice(json).ok()?;
+        outer.usage.and_then(Self::of_member).or_else(|| {
+            let response: WithUsage<'_> = serde_json::from_str(outer.response?.get()).ok()?;
+            response.usage.and_then(Self::of_member)
+        })
+    }
+
+    fn of_member(usage: &RawValue) -> Option<Self> {
+        let usage: UsageMember = serde_json::from_str(usage.get()).ok()?;
+        let cached = |details: Option<InputDetails>| details?.cached_tokens;
+        let cached = cached(usage.input_tokens_details).or(cached(usage.prompt_tokens_details));
         let capped = |tokens: u64| tokens.min(MAX_TOKENS);
         Some(Self {
-            input: capped(usage.input_tokens?),
-            cached: capped(usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default()),
-            output: capped(usage.output_tokens.unwrap_or_default()),
+            input: capped(usage.input_tokens.or(usage.prompt_tokens)?),
+            cached: capped(cached.unwrap_or_default()),
+            output: capped(usage.output_tokens.or(usage.completion_tokens).unwrap_or_default()),
         })
     }
 }

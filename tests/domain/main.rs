@@ -32,5 +32,6 @@ mod json;
 mod models;
 mod provider_refusal;
 mod proxy;
+mod request_record;
 mod retry_time;
 mod token_usage;
