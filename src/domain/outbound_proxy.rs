@@ -13,7 +13,8 @@ use url::Url;
 pub enum ProxyKind {
     /// HTTP with the method CONNECT.
     Http,
-    /// SOCKS5. The gateway resolves host names.
+    /// SOCKS5. The gateway resolves host names. GNOME writes `socks://` into `ALL_PROXY`.
+    #[strum(to_string = "socks5", serialize = "socks")]
     Socks5,
     /// SOCKS5. The proxy resolves host names.
     Socks5h,

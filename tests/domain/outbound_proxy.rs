@@ -12,6 +12,7 @@ fn proxy_addresses_are_urls_whose_scheme_may_be_missing() {
         ("proxy.example:3128", ProxyKind::Http, "http://proxy.example:3128"),
         ("http://proxy.example", ProxyKind::Http, "http://proxy.example:80"),
         ("socks5://10.0.0.1", ProxyKind::Socks5, "socks5://10.0.0.1:1080"),
+        ("socks://127.0.0.1:1080/", ProxyKind::Socks5, "socks5://127.0.0.1:1080"),
         ("socks5h://[2001:db8::1]:9", ProxyKind::Socks5h, "socks5h://[2001:db8::1]:9"),
     ] {
         let proxy = ProxyUrl::parse(text).unwrap();
