@@ -23,3 +23,11 @@ pub(crate) async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, 
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     (status, text)
 }
+
+/// Returns the header `Location` of a response, or an empty text.
+pub(crate) fn location_in(response: &str) -> String {
+    let head = response.lines().take_while(|line| !line.is_empty());
+    let mut headers = head.filter_map(|line| line.split_once(": "));
+    let location = headers.find(|(name, _)| name.eq_ignore_ascii_case("location"));
+    location.map(|(_, value)| value.to_owned()).unwrap_or_default()
+}
