@@ -18,8 +18,11 @@ use crate::{
         store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
         system::SystemClock,
     },
-    app::{MoveError, Origin, PlaintextAccount, account_name},
-    domain::{ids::AccountName, provider::openai_codex},
+    app::{MoveError, Origin, PlaintextAccount, ProviderCatalog, account_name},
+    domain::{
+        ids::AccountName,
+        provider::{ProviderType, openai_codex},
+    },
     ports::Clock,
 };
 
@@ -34,7 +37,10 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
         Some(name) => name.clone(),
         None => account_name(openai_codex::NAME)?,
     };
-    let account = read_codex_cli(&text, name, SystemClock.now()).map_err(import_error(file))?;
+    let catalog = ProviderCatalog::new(settings.providers.iter().cloned());
+    let definition = catalog.of_account(&name, ProviderType::OpenaiCodex);
+    let client = definition.and_then(|definition| definition.oauth).ok_or(StartError::NothingToMove)?;
+    let account = read_codex_cli(&text, name, &client, SystemClock.now()).map_err(import_error(file))?;
     if !options.take_over {
         return Err(StartError::WouldShare("the Codex CLI"));
     }

@@ -61,7 +61,7 @@ pub struct CallbackHit {
 
 pub enum CallbackEvent {
     Hit(CallbackHit),
-    /// A browser has loaded the outcome page of the last login.
+    /// A browser has loaded the outcome page of its login.
     OutcomeShown,
 }
 

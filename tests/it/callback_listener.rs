@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::{
     gateway::{Gateway, Home, eventually, free_port},
     provider::Provider,
-    wire::raw,
+    wire::{location_in, raw},
 };
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -68,6 +68,8 @@ struct RawResponse {
     status: u16,
     /// Status line and headers in lower case.
     head: String,
+    /// The value of the header `Location`.
+    location: String,
     body: String,
 }
 
@@ -75,7 +77,7 @@ async fn send_raw(ip: IpAddr, port: u16, request: &str) -> RawResponse {
     let (status, text) = raw((ip, port), request).await;
     assert_ne!(status, 0, "no valid response: {text}");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    RawResponse { status, head: head.to_lowercase(), body: body.to_owned() }
+    RawResponse { status, head: head.to_lowercase(), location: location_in(head), body: body.to_owned() }
 }
 
 fn assert_safe(response: &RawResponse, context: &str) {
@@ -153,8 +155,9 @@ async fn only_navigations_are_accepted() {
     assert_eq!(login.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
     // The headers of a navigation from the provider's page.
     let navigation = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
-    assert_eq!(send(navigation, &login.redirect_target).await.status, 303);
-    assert_eq!(send(navigation, "/auth/done").await.status, 200);
+    let redirect = send(navigation, &login.redirect_target).await;
+    assert_eq!(redirect.status, 303);
+    assert_eq!(send(navigation, &redirect.location).await.status, 200);
 }
 
 #[tokio::test]
@@ -222,9 +225,14 @@ async fn the_code_leaves_the_address_bar_and_no_page_echoes_input() {
 
     let response = login.visit(&login.redirect_target).await;
     assert_eq!(response.status, 303);
-    assert!(response.head.contains("\r\nlocation: /auth/done\r\n"), "{}", response.head);
+    let (path, id) = response.location.split_once("?id=").expect("an id");
+    assert_eq!((path, id.len()), ("/auth/done", 22), "{}", response.head);
     assert_safe(&response, "the redirect");
-    let done = login.visit("/auth/done").await;
+    // Others cannot see the outcome, which may have the e-mail address of the account.
+    for guess in ["/auth/done", "/auth/done?id=", "/auth/done?id=AAAAAAAAAAAAAAAAAAAAAA"] {
+        assert_eq!(login.visit(guess).await.status, 404, "{guess}");
+    }
+    let done = login.visit(&response.location).await;
     assert_eq!(done.status, 200);
     assert!(done.body.contains("<h1>Connected</h1>"), "{}", done.body);
     assert_safe(&done, "the page");
@@ -248,16 +256,18 @@ async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     let login = ApprovedLogin::new().await;
     let state = login.redirect_target.split("state=").nth(1).unwrap();
     let denial = format!("/auth/callback?error=access_denied&state={state}");
-    assert_eq!(login.visit(&denial).await.status, 303);
+    let redirect = login.visit(&denial).await;
+    assert_eq!(redirect.status, 303);
     for _ in 0..2 {
-        let page = login.visit("/auth/done").await;
+        let page = login.visit(&redirect.location).await;
         assert!(page.body.contains("<h1>Not connected</h1>"), "{}", page.body);
     }
     let last = login.gateway.status().await["last_login"]["outcome"].clone();
     assert_eq!(last, json!("denied"));
     // The approved address no longer works, and its page shows the denial.
-    assert_eq!(login.visit(&login.redirect_target).await.status, 303);
-    assert!(login.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
+    let redirect = login.visit(&login.redirect_target).await;
+    assert_eq!(redirect.status, 303);
+    assert!(login.visit(&redirect.location).await.body.contains("<h1>Not connected</h1>"));
     assert_eq!(login.home.count_accounts_and_refresh_tokens(), (0, 0));
 }
 
@@ -284,8 +294,9 @@ async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
         assert_eq!(login.visit(&format!("/auth/callback?{query}&state=other")).await.status, 400);
         assert!(login.gateway.status().await["pending"].is_object(), "a wrong state ended the login");
 
-        assert_eq!(login.visit(&format!("/auth/callback?{query}&state={state}")).await.status, 303);
-        let page = login.visit("/auth/done").await;
+        let redirect = login.visit(&format!("/auth/callback?{query}&state={state}")).await;
+        assert_eq!(redirect.status, 303);
+        let page = login.visit(&redirect.location).await;
         assert_safe(&page, description);
         assert!(page.body.contains(shown), "{}", page.body);
         assert!(page.body.len() < 3_000 && !page.body.contains("You denied"), "{}", page.body);
@@ -348,21 +359,41 @@ async fn the_policy_contains_the_hash_of_the_style() {
     assert!(page.contains(&format!("'sha256-{hash}'")), "page.css has changed; its hash is sha256-{hash}");
 }
 
+/// Ends a login at the listener. Returns the response to its callback.
+async fn end_login(listener: &mut Box<dyn BoundCallback>, port: u16, state: &str, outcome: LoginOutcome) -> String {
+    let end = async {
+        let CallbackEvent::Hit(hit) = listener.next_event().await else { panic!("no callback") };
+        (hit.reply)(CallbackReply::Ended(LoginEnd::of(outcome)));
+    };
+    let callback = format!("GET /auth/callback?code=c&state={state} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+    tokio::join!(raw((V4, port), &callback), end).0.1
+}
+
+/// Fetches the outcome page to which the response to a callback leads.
+async fn outcome_page(listener: &mut Box<dyn BoundCallback>, port: u16, redirect: &str) -> String {
+    let done = format!("GET {} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n", location_in(redirect));
+    tokio::join!(raw((V4, port), &done), listener.next_event()).0.1
+}
+
+#[tokio::test]
+async fn each_outcome_page_shows_its_own_login() {
+    let port = free_port();
+    let mut listener = bind_when_free(port).await;
+    let completed = end_login(&mut listener, port, "a", LoginOutcome::Completed).await;
+    let denied = end_login(&mut listener, port, "b", LoginOutcome::Denied).await;
+    for (redirect, heading) in [(completed, "<h1>Connected</h1>"), (denied, "<h1>Not connected</h1>")] {
+        let page = outcome_page(&mut listener, port, &redirect).await;
+        assert!(page.contains(heading), "{page}");
+    }
+}
+
 #[tokio::test]
 async fn only_completed_logins_show_connected() {
     let port = free_port();
     let mut listener = bind_when_free(port).await;
-    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
     for &outcome in LoginOutcome::ALL {
-        let end = async {
-            let CallbackEvent::Hit(hit) = listener.next_event().await else { panic!("no callback") };
-            (hit.reply)(CallbackReply::Ended(LoginEnd::of(outcome)));
-        };
-        let callback = get("/auth/callback?code=c&state=s");
-        let ((status, _), ()) = tokio::join!(raw((V4, port), &callback), end);
-        let done = get("/auth/done");
-        let ((_, page), _) = tokio::join!(raw((V4, port), &done), listener.next_event());
-        assert_eq!(status, 303);
+        let redirect = end_login(&mut listener, port, "s", outcome).await;
+        let page = outcome_page(&mut listener, port, &redirect).await;
         assert_eq!(page.contains("<h1>Connected</h1>"), outcome == LoginOutcome::Completed, "{outcome:?}");
     }
 }

@@ -99,9 +99,11 @@ impl Run {
 
     /// Visits the callback and its outcome page, and keeps the responses.
     async fn visit(&mut self, redirect_url: &str) {
-        for url in [redirect_url, &format!("http://localhost:{}/auth/done", self.home.callback_port)] {
-            let response = HttpResponse::of(http().get(url).send().await.unwrap()).await;
+        let mut url = redirect_url.to_owned();
+        for _ in 0..2 {
+            let response = HttpResponse::of(http().get(&url).send().await.unwrap()).await;
             self.keep("a page", &format!("{:?}{}", response.headers, response.text));
+            url = format!("http://localhost:{}{}", self.home.callback_port, response.header("location"));
         }
     }
 

@@ -75,8 +75,14 @@ async fn a_login_of_the_codex_cli_is_imported_only_with_take_over() {
     let home = Home::new(&provider);
     let tokens = json!({"id_token": access_token, "access_token": access_token, "refresh_token": refresh_token});
     let auth = json!({"OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": "2026-11-28T00:00:00Z"});
-    let file = private_file(&home.path().join("auth.json"), &auth.to_string());
+    let mut foreign = auth.clone();
+    foreign["tokens"]["oauth_provenance"] = json!({"issuer": "https://sso.example", "client_id": "app_other"});
+    let file = private_file(&home.path().join("auth.json"), &foreign.to_string());
     let path = file.display().to_string();
+    let refused = home.run(&["import", "--from", "codex", "--take-over", &path]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("another issuer"), "{refused:?}");
+    // Some editors write a byte order mark.
+    private_file(&file, &format!("\u{feff}{auth}"));
     let without_flag = home.run(&["import", "--from", "codex", &path]);
     assert_eq!(without_flag.code, Some(1), "{without_flag:?}");
     assert!(without_flag.stderr.contains("goclaw auth login"), "{without_flag:?}");

@@ -1,6 +1,9 @@
 //! The routes of the callback listener: `GET /auth/callback` and `GET /auth/done`.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
@@ -11,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::page;
 use crate::{
-    domain::authorization_response::AuthorizationResponse,
+    domain::{authorization_response::AuthorizationResponse, secret::OAuthState},
     ports::{CallbackEvent, CallbackHit, CallbackReply},
 };
 
@@ -21,16 +24,40 @@ const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const PREFETCH_HEADERS: [HeaderName; 3] =
     [HeaderName::from_static("sec-purpose"), HeaderName::from_static("purpose"), HeaderName::from_static("x-moz")];
 
+/// Maximum number of outcomes to keep. Few logins end while the listener is open.
+const MAX_OUTCOMES: usize = 8;
+/// The length of an outcome's id: 132 bits in base64url.
+const ID_CHARS: usize = 22;
+
 #[derive(Clone)]
 struct RouteState {
     events: mpsc::Sender<CallbackEvent>,
-    /// The last reply with the outcome of a login, which `/auth/done` shows.
-    last: Arc<RwLock<Option<CallbackReply>>>,
+    /// The replies to the newest callbacks with a login's `state`, which `/auth/done` shows by their ids.
+    outcomes: Arc<Mutex<VecDeque<(String, CallbackReply)>>>,
+}
+
+impl RouteState {
+    fn keep(&self, id: &str, reply: CallbackReply) {
+        let mut outcomes = self.outcomes();
+        outcomes.retain(|(known, _)| known != id);
+        if outcomes.len() >= MAX_OUTCOMES {
+            outcomes.pop_front();
+        }
+        outcomes.push_back((id.to_owned(), reply));
+    }
+
+    fn find(&self, id: &str) -> Option<CallbackReply> {
+        self.outcomes().iter().find(|(known, _)| known == id).map(|(_, reply)| reply.clone())
+    }
+
+    fn outcomes(&self) -> MutexGuard<'_, VecDeque<(String, CallbackReply)>> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl Endpoint<Output = Response> {
     let routes = Route::new().at("/auth/callback", get(callback)).at("/auth/done", get(done));
-    let routes = routes.data(RouteState { events, last: Arc::default() });
+    let routes = routes.data(RouteState { events, outcomes: Arc::default() });
     routes.around(move |routes, request| async move {
         let response = match refusal(&request, port) {
             Some(refusal) => refusal,
@@ -73,6 +100,7 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     let Ok(response) = AuthorizationResponse::from_query(request.uri().query().unwrap_or_default()) else {
         return page::outcome(&CallbackReply::Rejected);
     };
+    let id = outcome_id(&response.state);
     let (sender, outcome) = oneshot::channel();
     let reply = Box::new(move |reply| {
         // Fails if the browser has disconnected.
@@ -82,9 +110,9 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     let _ = state.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
         reply @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
-            *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(reply);
+            state.keep(&id, reply);
             // The redirect removes the code from the address bar and from the browser's history.
-            StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
+            StatusCode::SEE_OTHER.with_header(header::LOCATION, format!("/auth/done?id={id}")).into_response()
         }
         reply @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
             page::outcome(&reply)
@@ -92,10 +120,15 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     }
 }
 
+/// Returns the id of a login's outcome page. Nobody can guess it, because only the login's browser has the `state`.
+fn outcome_id(state: &OAuthState) -> String {
+    state.digest().as_str().chars().take(ID_CHARS).collect()
+}
+
 #[handler]
-async fn done(Data(state): Data<&RouteState>) -> Response {
-    let last = state.last.read().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(reply) = last else { return page::refusal(StatusCode::NOT_FOUND) };
+async fn done(request: &Request, Data(state): Data<&RouteState>) -> Response {
+    let id = request.uri().query().and_then(|query| query.strip_prefix("id="));
+    let Some(reply) = id.and_then(|id| state.find(id)) else { return page::refusal(StatusCode::NOT_FOUND) };
     let _ = state.events.send(CallbackEvent::OutcomeShown).await;
     page::outcome(&reply)
 }

@@ -8,13 +8,21 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use url::Url;
 
 use super::address::is_loopback;
+
+/// The name of a redirect file is the id of its process between these two.
+const PREFIX: &str = "goclaw-sign-in-";
+const SUFFIX: &str = ".html";
 
 /// Parses a URL from the network. Returns it if it is safe to open: other schemes could start other programs, and plain
 /// HTTP is only safe on this machine.
@@ -63,7 +71,8 @@ impl RedirectFile {
     /// Writes the file to the home folder under a name without a leading dot, so that sandboxed browsers can read it.
     fn write(url: &Url) -> io::Result<Self> {
         let folder = env::home_dir().filter(|home| home.is_dir()).unwrap_or_else(env::temp_dir);
-        let path = folder.join(format!("goclaw-sign-in-{}.html", std::process::id()));
+        remove_left_files(&folder);
+        let path = folder.join(format!("{PREFIX}{}{SUFFIX}", std::process::id()));
         let _ = fs::remove_file(&path);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let page = Self(path);
@@ -77,4 +86,22 @@ impl RedirectFile {
         )?;
         Ok(page)
     }
+}
+
+/// Removes the redirect files of processes that were killed.
+fn remove_left_files(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_str().and_then(process_of).is_some_and(has_ended)) {
+        // If this fails, the file stays: see `RedirectFile::drop`.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+fn process_of(file_name: &str) -> Option<Pid> {
+    let id = file_name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse::<i32>().ok()?;
+    if id > 0 { Pid::from_raw(id) } else { None }
+}
+
+fn has_ended(process: Pid) -> bool {
+    test_kill_process(process).is_err_and(|error| error == Errno::SRCH)
 }

@@ -96,17 +96,17 @@ pub async fn login(
     }
 }
 
-/// Waits for SIGINT or SIGTERM. Without a handler, the process would end with the echo off and the redirect file left.
+/// Waits for SIGINT, SIGTERM, or SIGHUP, which a closed terminal sends. Without a handler, the process would end with
+/// the echo off and the redirect file left.
 pub(super) async fn wait_for_interrupt() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => _ = terminated.recv().await,
-            Err(_no_handler) => future::pending().await,
-        }
+    let received = async |kind| match signal(kind) {
+        Ok(mut signals) => _ = signals.recv().await,
+        Err(_no_handler) => future::pending().await,
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        () = received(SignalKind::terminate()) => {}
+        () = received(SignalKind::hangup()) => {}
     }
 }
 

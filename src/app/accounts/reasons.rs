@@ -56,8 +56,8 @@ pub(super) fn with_store_down(trouble: StoreTrouble, reason: Option<String>) -> 
 /// Describes an account for which the configuration names another type.
 pub(super) fn type_problem(definition: &ProviderDefinition, configured: ProviderType) -> String {
     format!(
-        "The account is of the type {}, and the configuration names the type {configured} for it. It is not used. Log it \
-         out, or change the type in the configuration.",
+        "The account is of the type {}, and the configuration names the type {configured} for it. It is not used. Log \
+         it out, or change the type in the configuration.",
         definition.provider_type
     )
 }

@@ -1,8 +1,8 @@
 //! The callback window: the time during which the callback port is open.
 //!
 //! One listener serves all pending logins, because the `state` of a callback identifies its login. The window opens
-//! with the first pending login and closes at once when none is left. After a callback, it stays open until 1 s after
-//! the browser has fetched the outcome page, or for 10 s without that.
+//! with the first pending login and closes at once when none is left. After a callback of a login, it stays open until
+//! 1 s after the browser has fetched the outcome page, or for 10 s without that.
 
 use std::{future, sync::Arc, time::Duration};
 
@@ -82,7 +82,7 @@ impl Logins {
     }
 
     async fn run_callback_window(self: Arc<Self>, mut bound: Box<dyn BoundCallback>) {
-        let mut replies: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        let mut replies: FuturesUnordered<BoxFuture<'static, bool>> = FuturesUnordered::new();
         let mut close_timer: Option<BoxFuture<'static, ()>> = None;
         loop {
             let next_end = self.next_login_end().await;
@@ -98,11 +98,18 @@ impl Logins {
                 event = bound.next_event() => match event {
                     CallbackEvent::Hit(hit) => {
                         let logins = Arc::clone(&self);
-                        replies.push(Box::pin(async move { (hit.reply)(logins.reply_to(hit.response).await) }));
+                        replies.push(Box::pin(async move {
+                            let reply = logins.reply_to(hit.response).await;
+                            let has_page = has_outcome_page(&reply);
+                            (hit.reply)(reply);
+                            has_page
+                        }));
                     }
                     CallbackEvent::OutcomeShown => close_timer = Some(self.timer(CLOSE_AFTER_PAGE)),
                 },
-                Some(()) = replies.next() => close_timer = Some(self.timer(WAIT_FOR_PAGE)),
+                Some(has_page) = replies.next() => if has_page {
+                    close_timer = Some(self.timer(WAIT_FOR_PAGE));
+                },
                 () = or_never(close_timer.as_mut()) => close_timer = None,
                 () = or_never(next_check) => {}
                 () = self.window.changed.notified() => {}
@@ -151,6 +158,15 @@ impl Logins {
             // The gateway failed, and the error was logged.
             Err(_) => CallbackReply::Unavailable,
         }
+    }
+}
+
+/// Whether the browser fetches an outcome page after this reply. Only the state of a login leads to such a reply, so
+/// callbacks with other states do not keep the port open.
+fn has_outcome_page(reply: &CallbackReply) -> bool {
+    match reply {
+        CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved => true,
+        CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable => false,
     }
 }
 

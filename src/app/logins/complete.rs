@@ -5,16 +5,17 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tracing::{Span, field};
 
-use super::Logins;
+use super::{Logins, settle::PAUSES};
 use crate::{
-    app::{AppError, Connected},
+    app::{AppError, Connected, actor},
     domain::{
         authorization_response::AuthorizationResponse,
         confirmation::LoginTokens,
-        ids::{AccountName, Principal},
+        ids::{AccountName, LoginId, Principal},
         login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
         login_outcome::{LoginDetail, LoginEnd, LoginOutcome, LoginProgress},
         provider::AuthMethod,
+        secret::AccessToken,
         token_response::CodeGrant,
     },
     ports::{ClaimOutcome, Doubt, TokenEndpointError},
@@ -67,7 +68,7 @@ impl Logins {
         span.record("provider.name", field::display(&session.name)).record("login.id", field::display(&session.id));
         match received {
             Received::Exchange(exchanging, grant) => self.exchange(*exchanging, grant).await,
-            Received::Ended(outcome, detail) => Err(self.fail(&session, outcome, detail).await?),
+            Received::Ended(outcome, detail) => Err(self.fail(&session, outcome, detail).await),
             Received::Rejected(_, rejection) => Err(AppError::CallbackRejected(rejection)),
         }
     }
@@ -120,37 +121,80 @@ impl Logins {
             Ok(response) => response,
             Err(error) => {
                 let detail = LoginDetail::new(&error.to_string());
-                return Err(self.fail(&session, outcome_of(&error), detail).await?);
+                return Err(self.fail(&session, outcome_of(&error), detail).await);
             }
         };
         let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
-        // Without a refresh token, the account would stop working when its access token expires.
-        let (Some(access_token), Some(refresh_token)) = (response.access_token, response.refresh_token) else {
-            return Err(self.fail(&session, LoginOutcome::InvalidResponse, None).await?);
+        let tokens = match (response.access_token, response.refresh_token) {
+            (Some(access_token), Some(refresh_token)) => {
+                LoginTokens { access_token, refresh_token, metadata, replaces: None }
+            }
+            // Without a refresh token, the account would stop working when its access token expires.
+            (_, refresh_token) => {
+                let failed = self.fail(&session, LoginOutcome::InvalidResponse, None).await;
+                if let Some(refresh_token) = refresh_token {
+                    let access_token = AccessToken::new("");
+                    self.discard(&session, &LoginTokens { access_token, refresh_token, metadata, replaces: None })
+                        .await;
+                }
+                return Err(failed);
+            }
         };
-        let tokens = LoginTokens { access_token, refresh_token, metadata, replaces: None };
         let exchanged = self.journal_tokens(session, definition, tokens).await;
         self.settle(exchanged).await
     }
 
-    /// Ends a login without tokens and returns the error to report.
+    /// Ends a login without tokens and returns the error to report. If the database fails, a background task stores the
+    /// end.
     async fn fail(
-        &self,
+        self: &Arc<Self>,
         session: &LoginSession,
         outcome: LoginOutcome,
         detail: Option<LoginDetail>,
-    ) -> Result<AppError, AppError> {
-        self.store.end(&session.id, outcome, detail.as_ref(), &self.author()).await?;
-        self.notify_changed();
+    ) -> AppError {
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
             cause = detail.as_ref().map(LoginDetail::as_str), "login ended without tokens");
-        Ok(AppError::LoginFailed(LoginEnd::explained(outcome, detail.as_ref(), &session.name)))
+        let failed = AppError::LoginFailed(LoginEnd::explained(outcome, detail.as_ref(), &session.name));
+        if let Err(error) = self.store.end(&session.id, outcome, detail.as_ref(), &self.author()).await {
+            tracing::error!(login.id = %session.id, error = %error, "the end of a login waits for the database");
+            self.end_later(session.id.clone(), outcome, detail);
+        }
+        self.notify_changed();
+        failed
+    }
+
+    fn end_later(self: &Arc<Self>, id: LoginId, outcome: LoginOutcome, detail: Option<LoginDetail>) {
+        let logins = Arc::clone(self);
+        self.tasks.start(actor::acting_as(actor::current(), async move {
+            let (mut pause, longest) = PAUSES;
+            loop {
+                tokio::select! {
+                    () = logins.clock.sleep(pause) => {}
+                    // A sweep after the next start ends the login as expired or interrupted.
+                    () = logins.tasks.stopping().cancelled() => return,
+                }
+                if logins.store.end(&id, outcome, detail.as_ref(), &logins.author()).await.is_ok() {
+                    return logins.notify_changed();
+                }
+                pause = (pause * 2).min(longest);
+            }
+        }));
+    }
+
+    /// Revokes the tokens of a login that has ended without them.
+    async fn discard(&self, session: &LoginSession, tokens: &LoginTokens) {
+        if let Err(error) = self.tokens.revoke_unsaved(session, tokens).await {
+            tracing::warn!(login.id = %session.id, error = %error, "the tokens of a login are left to expire");
+        }
     }
 }
 
 fn outcome_of(error: &TokenEndpointError) -> LoginOutcome {
     match error {
-        TokenEndpointError::Rejected { .. } => LoginOutcome::CodeRefused,
+        TokenEndpointError::Rejected { code: "invalid_grant" | "invalid_request", .. } => LoginOutcome::CodeRefused,
+        TokenEndpointError::Rejected { status: 400, code } if *code != "unknown" => LoginOutcome::CodeRefused,
+        // Not about the code: a filter in front of the server, or a country that the provider does not serve.
+        TokenEndpointError::Rejected { .. } => LoginOutcome::ProviderError,
         TokenEndpointError::Unavailable { .. }
         | TokenEndpointError::Unreachable(_)
         | TokenEndpointError::RateLimited { .. }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Pauses between attempts while the database fails: the shortest and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// The sealed tokens of a code exchange, with their login.
 pub(super) struct Exchanged {

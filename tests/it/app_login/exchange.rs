@@ -16,12 +16,13 @@ use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, name, settle
 
 const WITHOUT_REFRESH_TOKEN: Reply = Reply::Tokens { lifetime: Some(3600), with_refresh_token: false };
 
-const FAILURES: [(Reply, LoginOutcome); 5] = [
+const FAILURES: [(Reply, LoginOutcome); 6] = [
     (Reply::Refused, LoginOutcome::CodeRefused),
     (Reply::Unavailable, LoginOutcome::ProviderUnavailable),
     (Reply::TimedOut, LoginOutcome::ProviderTimeout),
     (Reply::Unreadable, LoginOutcome::InvalidResponse),
     (WITHOUT_REFRESH_TOKEN, LoginOutcome::InvalidResponse),
+    (Reply::OnlyRefreshToken, LoginOutcome::InvalidResponse),
 ];
 
 #[tokio::test]
@@ -72,6 +73,33 @@ async fn a_failed_new_login_keeps_the_old_tokens() {
         assert_eq!(gateway.account(OPENAI).await, before);
         assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
     }
+}
+
+#[tokio::test]
+async fn a_failure_during_a_store_outage_keeps_its_reason() {
+    for (reply, outcome) in FAILURES {
+        let gateway = TestGateway::open().await;
+        gateway.provider.reply_with(reply);
+        let login = gateway.start_login(alice()).await;
+        gateway.store.fail_to("end a login");
+        let CallbackReply::Ended(shown) = gateway.approve(&login).shown().await else { panic!("{reply:?}: no end") };
+        assert_eq!(shown.outcome, outcome, "{reply:?}");
+        gateway.store.repair();
+        gateway.clock.advance(Duration::from_secs(2));
+        settle().await;
+        let last = gateway.status(&alice()).await.last_login.expect("the end is stored later");
+        assert_eq!((last.login_id, last.end), (login.login_id, shown), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_without_an_access_token_is_revoked() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.reply_with(Reply::OnlyRefreshToken);
+    let login = gateway.start_login(alice()).await;
+    gateway.approve(&login).shown().await;
+    settle().await;
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
 }
 
 #[tokio::test]

@@ -45,6 +45,21 @@ async fn the_listener_closes_ten_seconds_after_the_callback_if_no_page_is_fetche
 }
 
 #[tokio::test]
+async fn callbacks_with_a_made_up_state_do_not_keep_the_listener_open() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start_login(alice()).await;
+    gateway.approve(&login).shown().await;
+    settle().await;
+    for _ in 0..2 {
+        assert!(gateway.listens_after(4 * SECOND).await);
+        let page = gateway.listener.browser_returns("code=c&state=made-up");
+        assert_eq!(page.shown().await, CallbackReply::Rejected);
+        settle().await;
+    }
+    assert!(!gateway.listens_after(2 * SECOND).await, "ten seconds after the callback of the login");
+}
+
+#[tokio::test]
 async fn the_listener_closes_after_a_failed_login_too() {
     let gateway = TestGateway::open().await;
     let login = gateway.start_login(alice()).await;

@@ -214,19 +214,21 @@ async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
 }
 
 #[tokio::test]
-async fn ctrl_c_cancels_the_login_that_the_command_started() {
-    let provider = Provider::approving();
-    let home = Home::new(&provider);
-    let gateway = home.start().await;
-    let mut login = LoginCommand::start(&home, &["--no-browser"]);
-    login.auth_url().await;
-    login.wait_for_stderr("Waiting for the sign-in").await;
-    let process = login.child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success());
-    assert_eq!(login.exit_code().await, Some(1));
-    assert!(login.stderr().ends_with("Sign-in cancelled.\n"), "{}", login.stderr());
-    let status = gateway.status().await;
-    assert_eq!((status.get("pending"), &status["last_login"]["outcome"]), (None, &json!("cancelled")));
+async fn ctrl_c_and_a_closed_terminal_cancel_the_login_that_the_command_started() {
+    for signal in ["-INT", "-HUP"] {
+        let provider = Provider::approving();
+        let home = Home::new(&provider);
+        let gateway = home.start().await;
+        let mut login = LoginCommand::start(&home, &["--no-browser"]);
+        login.auth_url().await;
+        login.wait_for_stderr("Waiting for the sign-in").await;
+        let process = login.child.id().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &process]).status().unwrap().success());
+        assert_eq!(login.exit_code().await, Some(1), "{signal}");
+        assert!(login.stderr().ends_with("Sign-in cancelled.\n"), "{signal}: {}", login.stderr());
+        let status = gateway.status().await;
+        assert_eq!((status.get("pending"), &status["last_login"]["outcome"]), (None, &json!("cancelled")));
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,16 @@ async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_no
     let gateway = home.start().await;
     let bin = install_opener(&home.path().join("bin"));
 
+    // A process that was killed has left its file. The one of a living process and another file stay.
+    let mut ended = Command::new("true").spawn().expect("it runs");
+    ended.wait().expect("it ends");
+    let file_of = |process: &str| home.path().join(format!("goclaw-sign-in-{process}.html"));
+    let [left, living, other] = [ended.id().to_string(), std::process::id().to_string(), "notes".to_owned()];
+    let [left, living, other] = [left, living, other].map(|process| file_of(&process));
+    for file in [&left, &living, &other] {
+        fs::write(file, "a file").expect("it is written");
+    }
+
     let mut child = home.spawn(command_in_terminal(&home, &bin, &["auth", "login"]), "login");
 
     let record = || async { fs::read_to_string(home.path().join("opened")).ok() };
@@ -52,6 +62,7 @@ async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_no
         panic!("the record is incomplete: {opened}");
     };
     assert_eq!((count, mode), ("1", "600"));
+    assert_eq!([left, living, other].map(|file| file.exists()), [false, true, true]);
     assert!(Path::new(page).starts_with(home.path()), "{page}");
     assert!(!environment.contains("GOCLAW_") && !environment.contains("state="), "{environment}");
     // The file leads to the printed address, which belongs to the gateway's login.

@@ -24,7 +24,10 @@ fn faults(provider: &Provider) -> Vec<(Value, u16, &'static str)> {
     vec![
         (status_fault(400, refusal), 502, "code_refused"),
         (status_fault(401, refusal), 502, "code_refused"),
-        (status_fault(403, "no"), 502, "code_refused"),
+        (status_fault(400, r#"{"error": "invalid_client"}"#), 502, "code_refused"),
+        (status_fault(400, "no"), 502, "provider_error"),
+        (status_fault(403, r#"{"error": {"code": "unsupported_country_region_territory"}}"#), 502, "provider_error"),
+        (html(403), 502, "provider_error"),
         (status_fault(429, "{}"), 502, "provider_unavailable"),
         (status_fault(500, "{}"), 502, "provider_unavailable"),
         (html(502), 502, "provider_unavailable"),
@@ -75,7 +78,7 @@ async fn the_page_of_a_failed_exchange_never_says_connected() {
         provider.fail_next_exchange(fault.clone()).await;
         let page = gateway.sign_in().await;
         assert!(page.text.contains("<h1>Not connected</h1>") && !page.text.contains("<h1>Connected</h1>"), "{fault}");
-        assert!(page.url.ends_with("/auth/done"), "{}", page.url);
+        assert!(page.url.contains("/auth/done?id="), "{}", page.url);
         assert_eq!(gateway.status().await["authenticated"], false, "{fault}");
     }
 }

@@ -126,9 +126,9 @@ impl Browser {
     }
 
     /// Waits until the current address ends with `end`.
-    pub(crate) async fn wait_for_address(&self, end: &str) {
-        let has_arrived = || async { self.address().await.ends_with(end).then_some(()) };
-        eventually(&format!("the browser to arrive at {end}"), has_arrived).await;
+    pub(crate) async fn wait_for_address(&self, part: &str) {
+        let has_arrived = || async { self.address().await.contains(part).then_some(()) };
+        eventually(&format!("the browser to arrive at {part}"), has_arrived).await;
     }
 
     pub(crate) async fn address(&self) -> String {

@@ -47,3 +47,11 @@ pub(crate) async fn raw_server(response: impl Into<Vec<u8>>) -> (String, JoinSet
     });
     (base, accepting)
 }
+
+/// Returns the header `Location` of a response, or an empty text.
+pub(crate) fn location_in(response: &str) -> String {
+    let head = response.lines().take_while(|line| !line.is_empty());
+    let mut headers = head.filter_map(|line| line.split_once(": "));
+    let location = headers.find(|(name, _)| name.eq_ignore_ascii_case("location"));
+    location.map(|(_, value)| value.to_owned()).unwrap_or_default()
+}

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     pin::Pin,
+    sync::{Arc, Mutex},
 };
 
 use goclaw::{
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::{
     fakes::{FakeListener, spawn, within},
     gateway::free_port,
-    wire::raw,
+    wire::{location_in, raw},
 };
 
 /// The response that a browser gets for a [`CallbackReply`].
@@ -111,6 +112,8 @@ impl Fixture for Fake {
 pub(super) struct Loopback {
     port: u16,
     other_program: Option<TcpListener>,
+    /// Where the last outcome page is.
+    outcome: Arc<Mutex<Option<String>>>,
 }
 
 impl Loopback {
@@ -125,7 +128,7 @@ impl Loopback {
 
 impl Fixture for Loopback {
     fn open() -> Self {
-        Self { port: free_port(), other_program: None }
+        Self { port: free_port(), other_program: None, outcome: Arc::default() }
     }
 
     fn listener(&self) -> &dyn CallbackListener {
@@ -147,9 +150,13 @@ impl Fixture for Loopback {
     fn visit(&self, query: &str) -> PendingResponse {
         let (port, target) = (self.port, format!("/auth/callback?{query}"));
         let visit = spawn(async move { Self::get(port, &target).await });
-        Box::pin(async {
+        let outcome = Arc::clone(&self.outcome);
+        Box::pin(async move {
             match visit.await.expect("the browser gets a response") {
-                (303, _) => BrowserResponse::Outcome,
+                (303, redirect) => {
+                    *outcome.lock().expect("no test panics while it holds it") = Some(location_in(&redirect));
+                    BrowserResponse::Outcome
+                }
                 (400, _) => BrowserResponse::Rejected,
                 (409, _) => BrowserResponse::Finishing,
                 (503, _) => BrowserResponse::Unavailable,
@@ -159,7 +166,8 @@ impl Fixture for Loopback {
     }
 
     async fn fetch_outcome(&self) -> Option<bool> {
-        let (status, text) = Self::get(self.port, "/auth/done").await;
+        let location = self.outcome.lock().expect("no test panics while it holds it").clone();
+        let (status, text) = Self::get(self.port, location.as_deref().unwrap_or("/auth/done")).await;
         (status == 200).then(|| text.contains("<h1>Connected</h1>"))
     }
 

@@ -37,6 +37,7 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
+    OnlyRefreshToken,
     Refused,
     Unavailable,
     TimedOut,
@@ -255,6 +256,7 @@ impl OAuthEndpoint for FakeProvider {
         }
         let (lifetime, with_refresh_token) = match state.reply {
             Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
+            Reply::OnlyRefreshToken => (None, true),
             Reply::Unavailable => return Err(TokenEndpointError::Unreachable(super::connection_refused())),
             Reply::Refused => {
                 return Err(state.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
@@ -272,13 +274,13 @@ impl OAuthEndpoint for FakeProvider {
         if !matches_request {
             return Err(refused);
         }
-        let number = state.exchanges;
+        let (number, has_access_token) = (state.exchanges, state.reply != Reply::OnlyRefreshToken);
         let (user, workspace) = state.identity.clone();
         if with_refresh_token {
             state.refreshes.issue(&format!("refresh-{number}"), number);
         }
         Ok(TokenResponse {
-            access_token: Some(AccessToken::new(format!("access-{number}"))),
+            access_token: has_access_token.then(|| AccessToken::new(format!("access-{number}"))),
             refresh_token: with_refresh_token.then(|| RefreshToken::new(format!("refresh-{number}"))),
             id_token: Some(IdToken::new(jwt(&json!({
                 "email": "owner@example.org",
@@ -304,7 +306,9 @@ impl OAuthEndpoint for FakeProvider {
             let mut state = self.state();
             let lifetime = match state.reply {
                 Reply::Tokens { lifetime, .. } => lifetime,
-                Reply::Refused | Reply::Unavailable | Reply::TimedOut | Reply::Unreadable => Some(3600),
+                Reply::OnlyRefreshToken | Reply::Refused | Reply::Unavailable | Reply::TimedOut | Reply::Unreadable => {
+                    Some(3600)
+                }
             };
             state.refreshes.present(token.expose_secret(), lifetime)
         };
