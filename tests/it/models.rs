@@ -136,6 +136,27 @@ async fn turn_headers_are_forwarded_and_caller_headers_are_not() {
 }
 
 #[tokio::test]
+async fn the_header_for_tools_in_the_input_is_forwarded_only_with_such_tools() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.post_control("/settings", json!({"lite_models": ["gpt-5.5"]})).await;
+    let tools = json!({"type": "additional_tools", "role": "developer", "tools": []});
+    let user = json!({"role": "user", "content": "Hello"});
+    for (path, name, items) in [
+        ("/v1/responses", "input", json!([tools, user])),
+        ("/v1/responses", "input", json!([user])),
+        ("/v1/chat/completions", "messages", json!([tools, user])),
+        ("/v1/chat/completions", "messages", json!([user])),
+    ] {
+        let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
+        let request = request.header("x-openai-internal-codex-responses-lite", "true");
+        let request = request.json(&json!({"model": MODEL, name: items}));
+        // The simulator refuses the header without the tools, and the tools without the header.
+        let response = HttpResponse::of(request.send().await.expect("a response")).await;
+        assert_eq!(response.status, 200, "{path} {items}: {}", response.text);
+    }
+}
+
+#[tokio::test]
 async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;

@@ -10,19 +10,20 @@ use crate::{
     http::{Parameters, Reply},
     journal::body_sha256,
     refusals,
+    settings::Settings,
 };
 
 /// The oldest client version that gets the models; older ones get an empty list.
 const MINIMAL_CLIENT_VERSION: &str = "0.1.0";
 
 /// Handles `GET /codex/models`.
-pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
+pub(super) fn models(settings: &Settings, head: &Parts) -> Reply {
     let query = Parameters::from_form(head.uri.query().unwrap_or_default().as_bytes()).ok();
     let Some(version) = query.as_ref().and_then(|query| version(query.get("client_version")?)) else {
         return Reply::json(400, &refusals::detail("A client_version such as 1.2.3 is required"));
     };
     let is_supported = Some(version) >= self::version(MINIMAL_CLIENT_VERSION);
-    let catalog = catalog(if is_supported { slugs } else { &[] });
+    let catalog = catalog(if is_supported { &settings.models } else { &[] }, &settings.lite_models);
     let etag = etag(&catalog);
     let is_unchanged = head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let reply = if is_unchanged { Reply::new(304, "") } else { Reply::json(200, &catalog) };
@@ -30,12 +31,13 @@ pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
 }
 
 /// Returns the `ETag` of the whole list, which every model response has in `x-models-etag`.
-pub(super) fn etag_of(slugs: &[String]) -> String {
-    etag(&catalog(slugs))
+pub(super) fn etag_of(settings: &Settings) -> String {
+    etag(&catalog(&settings.models, &settings.lite_models))
 }
 
-fn catalog(slugs: &[String]) -> Value {
-    json!({"models": slugs.iter().enumerate().map(model).collect::<Vec<_>>()})
+fn catalog(slugs: &[String], lite_slugs: &[String]) -> Value {
+    let entries = slugs.iter().enumerate().map(|(priority, slug)| model(priority, slug, lite_slugs.contains(slug)));
+    json!({"models": entries.collect::<Vec<_>>()})
 }
 
 fn etag(catalog: &Value) -> String {
@@ -48,7 +50,7 @@ fn version(text: &str) -> Option<[u32; 3]> {
     numbers.collect::<Option<Vec<_>>>()?.try_into().ok()
 }
 
-fn model((priority, slug): (usize, &String)) -> Value {
+fn model(priority: usize, slug: &str, is_lite: bool) -> Value {
     json!({
         "slug": slug,
         "display_name": slug,
@@ -77,6 +79,7 @@ fn model((priority, slug): (usize, &String)) -> Value {
         "experimental_supported_tools": [],
         "input_modalities": ["text", "image"],
         "prefer_websockets": false,
+        "use_responses_lite": is_lite,
         "available_in_plans": ["free", "go", "plus", "pro", "team", "business", "enterprise", "education"],
         "service_tiers": [],
     })

@@ -76,7 +76,7 @@ impl BackendOrigin {
     fn answer_other(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
         let (settings, now) = self.provider.state().settings_and_time();
         if endpoint == Endpoint::Models {
-            catalog::models(&settings.models, head)
+            catalog::models(&settings, head)
         } else if endpoint == Endpoint::Usage {
             Reply::json(
                 200,

@@ -47,6 +47,9 @@ const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"]
 /// The values of `service_tier`.
 const TIERS: [&str; 4] = ["auto", "default", "flex", "priority"];
 
+/// The header of a request whose tools are in an item of the input.
+const LITE_HEADER: &str = "X-OpenAI-Internal-Codex-Responses-Lite";
+
 /// Decompresses zstd (RFC 8878), up to the limit of an uncompressed body.
 fn decompress(body: &[u8]) -> Option<Vec<u8>> {
     let mut decompressed = Vec::new();
@@ -113,6 +116,22 @@ impl ModelRequest {
         }
         if self.get("stream") != Some(&Value::Bool(true)) {
             return Err("Stream must be set to true".into());
+        }
+        Ok(())
+    }
+
+    /// Requires that tools in the input come with their header, and the header with such tools and one of these models.
+    pub(super) fn check_tools_in_input(&self, head: &Parts, lite_models: &[String]) -> Result<(), Refusal> {
+        let has_header = head.headers.contains_key(LITE_HEADER);
+        let has_tools = self.input().iter().any(|item| text(item, "type") == Some("additional_tools"));
+        if has_header && !lite_models.iter().any(|known| known == self.model()) {
+            return Err(format!("The '{}' model is not supported when using {LITE_HEADER}.", self.model()).into());
+        }
+        if has_header && !has_tools {
+            return Err(format!("{LITE_HEADER} requires an item of the type 'additional_tools'.").into());
+        }
+        if has_tools && !has_header {
+            return Err(format!("Items of the type 'additional_tools' require {LITE_HEADER}.").into());
         }
         Ok(())
     }

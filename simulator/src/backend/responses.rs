@@ -33,8 +33,12 @@ pub(super) fn responses(
     stream_fault: Option<StreamFault>,
 ) -> Reply {
     let (settings, now) = provider.state().settings_and_time();
-    let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models);
-    let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
+    let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models).and_then(|request| {
+        request.check_delivery()?;
+        request.check_tools_in_input(head, &settings.lite_models)?;
+        Ok(request)
+    });
+    let request = match read {
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
     };
@@ -73,7 +77,7 @@ pub(super) fn responses(
         ("openai-model", request.model()),
         ("openai-version", "2020-10-01"),
         ("openai-processing-ms", "1"),
-        ("x-models-etag", &catalog::etag_of(&settings.models)),
+        ("x-models-etag", &catalog::etag_of(&settings)),
         (TURN_STATE, &turn_state),
         ("cf-ray", "0123456789abcdef-FRA"),
         ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),

@@ -67,6 +67,8 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// The models the backend lists and serves.
     pub models: Vec<String>,
+    /// The backend's models that take their tools from an item of the input (`additional_tools`).
+    pub lite_models: Vec<String>,
     /// The text of a plain response.
     pub speech: Speech,
     /// The number of text deltas in one response of numbered words.
@@ -128,6 +130,7 @@ impl Default for Settings {
             clock_offset_seconds: 0,
             session_lifetime: Duration::from_hours(1),
             models: ["gpt-5.5", "gpt-5.4", "gpt-5.3-codex-spark"].map(ToOwned::to_owned).into(),
+            lite_models: Vec::new(),
             speech: Speech::NumberedWords,
             stream_deltas: 5,
             stream_pause: Duration::ZERO,

@@ -10,6 +10,7 @@ mod code;
 mod control;
 mod dashscope;
 mod faults;
+mod items;
 mod model_output;
 mod outages;
 mod presentations;

@@ -33,6 +33,7 @@ fn others() -> Value {
         "clock_offset_seconds": -5,
         "session_lifetime": "30s",
         "models": ["model-of-a-test"],
+        "lite_models": ["model-of-a-test"],
         "speech": "sentences",
         "stream_deltas": 9,
         "stream_pause": "10ms",

@@ -69,6 +69,19 @@ pub(super) fn check_body(
     Ok((body, model))
 }
 
+/// A body for a provider.
+pub(super) struct PromptBody {
+    pub(super) json: Bytes,
+    /// Whether the caller's header [`headers::RESPONSES_LITE`] is forwarded.
+    pub(super) is_lite: bool,
+}
+
+impl From<Vec<u8>> for PromptBody {
+    fn from(json: Vec<u8>) -> Self {
+        Self { json: json.into(), is_lite: false }
+    }
+}
+
 /// The model that a request is for, with its account.
 pub(super) struct Target {
     pub(super) definition: Arc<ProviderDefinition>,
@@ -175,7 +188,7 @@ impl Models {
         &self,
         target: &Target,
         from_caller: &HeaderMap,
-        body: Bytes,
+        body: PromptBody,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
         self.post(target, target.api.prompt_path, from_caller, body, accept).await
@@ -188,10 +201,13 @@ impl Models {
         target: &Target,
         path: &'static str,
         from_caller: &HeaderMap,
-        body: Bytes,
+        body: PromptBody,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
-        let mut headers = select_headers(from_caller, headers::is_forwarded_with_translated_body);
+        let PromptBody { json: body, is_lite } = body;
+        let is_forwarded =
+            |name: &str| headers::is_forwarded_with_translated_body(name) || is_lite && name == headers::RESPONSES_LITE;
+        let mut headers = select_headers(from_caller, is_forwarded);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(path), None);

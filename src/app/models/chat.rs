@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{Target, has_media_type, is_event_stream},
+    ask::{PromptBody, Target, has_media_type, is_event_stream},
     memory::{Complete, PendingMemory, StoredPart},
     metered::meter_usage,
     session::{add_session, cache_scope},
@@ -119,10 +119,11 @@ impl Models {
         checked: CheckedRequest,
         reserved: Option<OwnedSemaphorePermit>,
     ) -> Result<ProxyResponse, AppError> {
-        let TranslatedChat { request: BackendRequest { body, stream, session, ignored }, options, .. } = chat;
+        let TranslatedChat { request: BackendRequest { body, stream, session, ignored, is_lite }, options, .. } = chat;
         let CheckedRequest { target, mut headers, caller } = checked;
         add_session(&mut headers, session.as_deref());
-        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let body = PromptBody { json: body.into(), is_lite };
+        let prompted = self.prompt(&target, &headers, body, "text/event-stream").await?;
         // The recalled reasoning has been sent, so its memory is free.
         drop(reserved);
         let part = StoredPart::Reasoning(target.definition.name.clone());

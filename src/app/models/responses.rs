@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::is_event_stream,
+    ask::{PromptBody, is_event_stream},
     memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
     stream::{BrokenEvents, Form, ProviderEvents, caller_stream},
@@ -58,7 +58,7 @@ impl Models {
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
         let (translated, previous, reserved) = self.translate_response(body, &target.model, &caller).await?;
         let TranslatedRequest {
-            request: BackendRequest { body, stream, session, ignored },
+            request: BackendRequest { body, stream, session, ignored, is_lite },
             echo,
             own_input,
             store,
@@ -70,7 +70,8 @@ impl Models {
         let held_bytes = echo.size() + own_input.len();
         let part = StoredPart::Whole { input: own_input, previous };
         let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
-        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let body = PromptBody { json: body.into(), is_lite };
+        let prompted = self.prompt(&target, &headers, body, "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.
         drop(reserved);
         let mut reader = ResponseReader::new(echo);

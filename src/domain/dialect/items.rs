@@ -40,6 +40,10 @@ pub(super) fn write<'a>(
             recall.has_own_reasoning = true;
             write_accepted(raw, item, out);
         }
+        (Some("additional_tools"), _) => {
+            recall.has_additional_tools = true;
+            write_accepted(raw, item, out);
+        }
         (Some(kind), _) if kind.contains("call") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);

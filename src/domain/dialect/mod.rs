@@ -84,4 +84,7 @@ pub struct BackendRequest {
     pub session: Option<String>,
     /// The caller's parameters that were ignored, for the header `goclaw-ignored-parameters`.
     pub ignored: Vec<String>,
+    /// Whether the tools are in an item of the input. The backend then requires the header
+    /// [`RESPONSES_LITE`](crate::domain::proxy::headers::RESPONSES_LITE).
+    pub is_lite: bool,
 }

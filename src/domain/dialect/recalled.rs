@@ -52,11 +52,13 @@ pub(super) struct Recall<'a> {
     pub(super) missing: Missing,
     /// Whether the caller sends reasoning itself. The backend refuses a request with the same item twice.
     pub(super) has_own_reasoning: bool,
+    /// Whether an item has tools.
+    pub(super) has_additional_tools: bool,
 }
 
 impl<'a> Recall<'a> {
     pub(super) fn of(recalled: &'a Recalled) -> Self {
-        Self { recalled, missing: Missing::default(), has_own_reasoning: false }
+        Self { recalled, missing: Missing::default(), has_own_reasoning: false, has_additional_tools: false }
     }
 
     /// Returns an item by its id.

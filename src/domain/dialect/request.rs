@@ -74,7 +74,7 @@ pub(super) fn translate<'a>(
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
     let mut ignored = reasoning::translate(&mut body, model, api.summary, &mut out)?;
     write_include(&mut body, &mut out)?;
-    let Input { own, has_names, missing, session } =
+    let Input { own, has_names, missing, session, is_lite } =
         write_input(&mut body, api, (wants_json_object, &model.cache), &mut out)?;
     ignored.extend(body.names().map(str::to_owned));
     ignored.extend(has_names.then(|| "messages.name".to_owned()));
@@ -82,7 +82,7 @@ pub(super) fn translate<'a>(
     out.flag("store", false);
     out.flag("stream", true);
     out.end_object();
-    let request = BackendRequest { body: out.into_bytes(), stream, session, ignored };
+    let request = BackendRequest { body: out.into_bytes(), stream, session, ignored, is_lite };
     Ok(Translation { request, own_input: own, missing, store, wants_function_call })
 }
 
@@ -153,6 +153,7 @@ struct Input {
     has_names: bool,
     missing: Missing,
     session: Option<String>,
+    is_lite: bool,
 }
 
 /// Writes `input`, which begins with the items of earlier responses, then `instructions` and the cache key.
@@ -186,9 +187,13 @@ fn write_input<'a>(
     let instructions = system.place(instructions, start, wants_json_object, out);
     let key = cache.take_own_key(body).or_else(|| cache.derive(instructions.as_json(), out.since(start)));
     out.end_array();
-    out.text("instructions", &instructions);
+    let is_lite = recall.has_additional_tools;
+    // A request with its tools in the input has its instructions there, too.
+    if !(is_lite && instructions.is_empty()) {
+        out.text("instructions", &instructions);
+    }
     let session = key.map(|key| cache.write(key, out));
-    Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing, session })
+    Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing, session, is_lite })
 }
 
 /// Writes the items of an input. Returns the texts of its system messages.

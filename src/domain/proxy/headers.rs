@@ -19,7 +19,12 @@ const TURN_HEADERS: [&str; 12] = [
 /// Prefixes of such headers.
 const TURN_PREFIXES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 
-/// Headers from the caller that concern its body or the response. A translated request is sent without them.
+/// The header of a request whose tools are in an item of the input (`additional_tools`). The backend refuses such an
+/// item without the header, and the header without the item.
+pub const RESPONSES_LITE: &str = "x-openai-internal-codex-responses-lite";
+
+/// Headers from the caller that concern its body or the response. A translated request is sent without them, except for
+/// [`RESPONSES_LITE`] if its body has such an item.
 const MESSAGE_HEADERS: [&str; 11] = [
     "accept",
     "accept-encoding",
@@ -30,7 +35,7 @@ const MESSAGE_HEADERS: [&str; 11] = [
     "if-modified-since",
     "if-none-match",
     "range",
-    "x-openai-internal-codex-responses-lite",
+    RESPONSES_LITE,
     "x-stainless-retry-count",
 ];
 

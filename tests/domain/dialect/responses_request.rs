@@ -299,3 +299,18 @@ fn system_messages_stay_in_an_input_without_other_items() {
     assert_eq!(body["instructions"], "Own.");
     assert_eq!(body["input"], json!([developer("Be brief."), developer("Be kind.")]));
 }
+
+#[test]
+fn a_request_with_tools_in_its_input_is_lite_and_gets_no_empty_instructions() {
+    let tools = json!({"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "f"}]});
+    let user = json!({"role": "user", "content": "Hi"});
+    for (input, instructions, is_lite, sent_instructions) in [
+        (json!([tools, user]), json!(null), true, None),
+        (json!([tools, user]), json!("Be brief."), true, Some(json!("Be brief."))),
+        (json!([user]), json!(null), false, Some(json!(""))),
+    ] {
+        let (body, sent) = translate(&with(&json!({"input": input, "instructions": instructions}))).unwrap();
+        assert_eq!((sent.is_lite, body.get("instructions")), (is_lite, sent_instructions.as_ref()), "{body}");
+        assert_eq!(body["input"], input);
+    }
+}
