@@ -294,3 +294,21 @@ fn a_failure_does_not_complete_the_stream() {
     let garbled = SseEvent { event: "response.output_text.delta".into(), data: "{".into() };
     assert_eq!(stream.on_event(&garbled).unwrap_err().code, "invalid_upstream_response");
 }
+
+#[test]
+fn the_entries_of_lists_have_a_running_index() {
+    let citation =
+        json!({"type": "url_citation", "start_index": 0, "end_index": 1, "title": "T", "url": "https://a.example"});
+    let text = json!({"type": "output_text", "text": "a", "annotations": [citation, citation]});
+    let message = json!({"type": "message", "content": [text]});
+    let image = json!({"type": "image_generation_call", "result": "AAAA"});
+    let done =
+        |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
+    let events = json!([done(0, &message), done(1, &image), done(2, &message), done(3, &image)]);
+    let deltas = deltas(&events);
+    let indexes = |name: &str| -> Vec<Value> {
+        deltas.iter().filter_map(|delta| delta[name].as_array()).flatten().map(|entry| entry["index"].clone()).collect()
+    };
+    assert_eq!(indexes("annotations"), [0, 1, 2, 3]);
+    assert_eq!(indexes("images"), [0, 1]);
+}

@@ -26,6 +26,8 @@ pub(super) struct Deltas {
     texts: TextDeltas,
     calls: CallDeltas,
     reasoning: CallReasoning,
+    /// The number of images that were sent.
+    images: usize,
     indexes: ItemIndexes,
     has_finished_items: bool,
 }
@@ -36,6 +38,7 @@ impl Deltas {
             texts: TextDeltas::new(options.stop.clone()),
             calls: CallDeltas::new(options.wants_function_call),
             reasoning: CallReasoning::default(),
+            images: 0,
             indexes: ItemIndexes::default(),
             has_finished_items: false,
         }
@@ -127,7 +130,9 @@ impl Deltas {
                 [self.calls.begin(index, &call), self.calls.whole(index, call.input)].into_iter().flatten().collect()
             }
             Item::Image(url) => {
-                vec![json!({"images": [{"type": "image_url", "image_url": {"url": url}}]})]
+                let index = self.images;
+                self.images += 1;
+                vec![json!({"images": [{"index": index, "type": "image_url", "image_url": {"url": url}}]})]
             }
             Item::Other => Vec::new(),
         }

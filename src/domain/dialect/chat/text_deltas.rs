@@ -112,11 +112,15 @@ impl TextDeltas {
         self.add(kind, place, text.get(bytes..)?)
     }
 
-    /// Returns the delta for the citations of a finished text. An empty text has no citations.
+    /// Returns the delta for the citations of a finished text, each with its `index` in the message. An empty text has
+    /// no citations.
     pub(super) fn citations(&mut self, place: Place, annotations: &[Value]) -> Option<Value> {
         let start = self.translated.get(&(TextKind::Content, place))?.start?;
         let citations = annotations.iter().filter_map(|annotation| citation(annotation, start));
-        let citations: Vec<Value> = citations.take(MAX_CITATIONS.saturating_sub(self.citations)).collect();
+        let citations: Vec<Value> = (self.citations..MAX_CITATIONS)
+            .zip(citations)
+            .map(|(index, citation)| json!({"index": index, "type": "url_citation", "url_citation": citation}))
+            .collect();
         self.citations += citations.len();
         (!citations.is_empty()).then(|| json!({"annotations": citations}))
     }
