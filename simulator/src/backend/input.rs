@@ -114,7 +114,7 @@ fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks that a message or a tool output has only content parts of its own types.
+/// Checks that a message or a tool output has content, and only parts of its own types.
 fn check_content(index: usize, item: &Value) -> Result<(), Refusal> {
     let (member, allowed) = match (text(item, "type"), text(item, "role")) {
         (None | Some("message"), Some("assistant")) => ("content", &ASSISTANT_PARTS[..]),
@@ -122,12 +122,17 @@ fn check_content(index: usize, item: &Value) -> Result<(), Refusal> {
         (Some("function_call_output" | "custom_tool_call_output"), _) => ("output", &INPUT_PARTS[..]),
         (Some(_), _) => return Ok(()),
     };
-    let parts = item.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let param = format!("input[{index}].{member}");
+    let Some(content) = item.get(member).filter(|content| !content.is_null()) else {
+        let message = format!("Missing required parameter: '{param}'.");
+        return Err(Refusal::of_api(400, Some("missing_required_parameter"), &param, &message));
+    };
+    let parts = content.as_array().map(Vec::as_slice).unwrap_or_default();
     let unknown = |part: &&Value| !text(part, "type").is_some_and(|kind| allowed.contains(&kind));
     match parts.iter().find(unknown) {
         Some(part) => {
             let message = format!("Invalid value: '{}'.", text(part, "type").unwrap_or_default());
-            Err(Refusal::of_api(400, Some("invalid_value"), &format!("input[{index}].{member}"), &message))
+            Err(Refusal::of_api(400, Some("invalid_value"), &param, &message))
         }
         None => Ok(()),
     }

@@ -67,6 +67,7 @@ impl Fixture {
                 json!("string_above_max_length"),
             ),
             ("input", json!([{"role": "user", "content": [{"type": "text"}]}]), 400, json!("invalid_value")),
+            ("input", json!([{"role": "user", "content": null}]), 400, json!("missing_required_parameter")),
             ("input", json!([{"role": "user", "content": [{"type": "output_text"}]}]), 400, json!("invalid_value")),
             ("input", json!([{"role": "assistant", "content": [{"type": "input_text"}]}]), 400, json!("invalid_value")),
             ("input", json!([call, output(json!([{"type": "text", "text": "1"}]))]), 400, json!("invalid_value")),

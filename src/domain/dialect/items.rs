@@ -91,6 +91,10 @@ pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut Js
 /// Writes a message and its parts without what the backend refuses.
 fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let role = item.word("role").unwrap_or_default();
+    if !item.has("content") && !item.has("tool_calls") {
+        write_without_content(&role, item, out);
+        return Ok(());
+    }
     let Some(parts) = item.list("content").filter(|parts| needs_rewriting(&role, parts)) else {
         write_accepted(raw, item, out);
         return Ok(());
@@ -102,6 +106,19 @@ fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) ->
     write_parts("content", &role, parts, out)?;
     out.end_object();
     Ok(())
+}
+
+/// Writes a message without content with an empty text, because the backend requires one. Leaves out a message of the
+/// assistant: SDKs write it for a turn that only called tools.
+fn write_without_content(role: &str, mut message: Members<'_>, out: &mut JsonWriter) {
+    if role == ASSISTANT {
+        return;
+    }
+    let _refused = leave_out_refused(&mut message);
+    out.begin_object();
+    message.write(out);
+    out.text("content", &Text::EMPTY);
+    out.end_object();
 }
 
 /// Writes the parts of a message, or of a tool's output, without what the backend refuses.

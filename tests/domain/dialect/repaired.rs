@@ -348,6 +348,11 @@ fn text_parts_get_the_type_of_their_role() {
 #[test]
 fn missing_types_names_and_contents_are_filled_in() {
     assert_eq!(messages(json!([{"role": "user", "content": null}]))[0]["content"][0]["text"], "");
+    let given = json!([{"role": "user", "content": null}, {"role": "assistant", "content": null},
+        {"role": "assistant", "id": "msg_1"}, {"type": "message", "role": "developer", "status": null}]);
+    let sent = translate_responses(json!({"input": given})).unwrap().0["input"].take();
+    let expected = json!([{"role": "user", "content": ""}, {"type": "message", "role": "developer", "content": ""}]);
+    assert_eq!(sent, expected);
     let tool = json!({"function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
     let schema = json!({"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": {}}}});
     let members = json!({"tools": [tool], "tool_choice": "any", "response_format": schema,
