@@ -37,3 +37,18 @@ async fn tools_in_the_input_need_their_header_and_a_model_for_it() {
         assert_eq!(answer.status, status, "{model} {input} {headers:?}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn a_repeated_member_is_refused_at_any_depth() {
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    let whole = prompt().to_string();
+    let repeated =
+        [whole.replacen('{', r#"{"store": false, "#, 1), whole.replacen(r#""role""#, r#""role": "user", "role""#, 1)];
+    for (body, status) in [(whole, 200)].into_iter().chain(repeated.map(|body| (body, 400))) {
+        let request = fixture.http.post(format!("{}/codex/responses", fixture.simulator.backend_url()));
+        let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        let request = request.header("content-type", "application/json").body(body.clone());
+        assert_eq!(request.send().await.unwrap().status(), status, "{body}");
+    }
+}

@@ -1,6 +1,9 @@
 //! Tests of repairing requests that the backend would refuse, in both dialects.
 
-use goclaw::domain::dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning};
+use goclaw::domain::{
+    dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning},
+    json::{self, Limits},
+};
 use serde_json::{Value, json};
 
 use super::{parse_chat, parse_responses};
@@ -360,4 +363,17 @@ fn missing_types_names_and_contents_are_filled_in() {
     let (sent, _) = translate_chat(members).unwrap();
     assert_eq!((&sent["tools"][0]["type"], &sent["tool_choice"]), (&json!("function"), &json!("required")));
     assert_eq!(sent["text"]["format"]["name"], "response");
+}
+
+#[test]
+fn no_member_is_written_twice() {
+    let body = json!({"model": "m", "input": "Hi", "verbosity": "low", "response_format": {"type": "json_object"},
+        "text": {"format": null, "verbosity": null},
+        "tool_choice": {"type": "function", "name": "outer", "function": {"name": "inner"}}});
+    let body = body.to_string();
+    let sent = parse_responses(body.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
+    assert_eq!(json::check(&sent, &Limits::MODEL_BODY), Ok(()), "{}", String::from_utf8_lossy(&sent));
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(sent["text"], json!({"format": {"type": "json_object"}, "verbosity": "low"}));
+    assert_eq!(sent["tool_choice"], json!({"type": "function", "name": "outer"}));
 }
