@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     backend::{ACCOUNT_ID, prompt},
     client::{Answer, Fixture},
+    model_output::output,
 };
 
 /// Sends a prompt with these members and headers.
@@ -51,4 +52,16 @@ async fn a_repeated_member_is_refused_at_any_depth() {
         let request = request.header("content-type", "application/json").body(body.clone());
         assert_eq!(request.send().await.unwrap().status(), status, "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_compaction_trigger_is_answered_with_one_compaction() {
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    let input = json!([{"role": "user", "content": "Hello"}, {"type": "compaction_trigger"}]);
+    let members = json!({"input": input, "include": ["reasoning.encrypted_content"]});
+    let items = output(&fixture.response_frames(&tokens, members).await);
+    assert_eq!((items.len(), &items[0]["type"]), (1, &json!("compaction")));
+    let input = json!([items[0], {"role": "user", "content": "Hello"}]);
+    assert_eq!(ask(&fixture, &tokens.access, json!({"input": input}), &[]).await.status, 200);
 }
