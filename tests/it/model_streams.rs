@@ -113,6 +113,17 @@ async fn text_that_arrives_only_as_deltas_is_collected() {
 }
 
 #[tokio::test]
+async fn a_conversation_is_compacted_within_a_stream() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let user = json!({"role": "user", "content": "Hello"});
+    let compacted = ask(&gateway, RESPONSES, json!({"input": [user, {"type": "compaction_trigger"}]})).await.json();
+    let output = compacted["output"].as_array().expect("an output");
+    assert_eq!((output.len(), &output[0]["type"]), (1, &json!("compaction")), "{compacted}");
+    let continued = ask(&gateway, RESPONSES, json!({"input": [output[0], user]})).await;
+    assert_eq!(continued.status, 200, "{}", continued.text);
+}
+
+#[tokio::test]
 async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;

@@ -4,12 +4,13 @@ use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
 use super::{
+    items,
     limits::Quota,
     request::{COMPACTION_PARAMETERS, ModelRequest, text},
 };
 use crate::{
     http::Reply,
-    provider::{Entry, Provider, random_text},
+    provider::{Entry, Provider},
     settings::Account,
 };
 
@@ -26,9 +27,6 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
         return refusal;
     }
     let messages = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();
-    let encrypted = format!("gAAAAA{}", random_text());
-    let compacted =
-        json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": encrypted});
-    let output: Vec<Value> = messages.chain([compacted]).collect();
+    let output: Vec<Value> = messages.chain([items::compacted()]).collect();
     quota.with_usage_headers(Reply::json(200, &json!({"output": output})))
 }

@@ -9,8 +9,10 @@ use super::{refusal::Refusal, request::text};
 const MAX_ID: usize = 64;
 /// The prefixes of item ids, by item type. The backend does not store items, but checks their ids.
 const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"), ("function_call", "fc")];
-/// The types of content parts that a message may have.
-const PARTS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "refusal"];
+/// The types of content parts that a message of the assistant may have.
+const ASSISTANT_PARTS: [&str; 2] = ["output_text", "refusal"];
+/// The types of content parts that any other message, or a tool output, may have.
+const INPUT_PARTS: [&str; 3] = ["input_text", "input_image", "input_file"];
 
 /// The members that the real backend allows in items and parts of these types. Clients send other members when they
 /// return output items unchanged or add members of their own.
@@ -112,15 +114,25 @@ fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks that a message has only content parts of known types.
+/// Checks that a message or a tool output has content, and only parts of its own types.
 fn check_content(index: usize, item: &Value) -> Result<(), Refusal> {
-    let parts = item.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let is_message = matches!(text(item, "type"), None | Some("message"));
-    let unknown = |part: &&Value| !text(part, "type").is_some_and(|kind| PARTS.contains(&kind));
-    match parts.iter().find(unknown).filter(|_| is_message) {
+    let (member, allowed) = match (text(item, "type"), text(item, "role")) {
+        (None | Some("message"), Some("assistant")) => ("content", &ASSISTANT_PARTS[..]),
+        (None | Some("message"), _) => ("content", &INPUT_PARTS[..]),
+        (Some("function_call_output" | "custom_tool_call_output"), _) => ("output", &INPUT_PARTS[..]),
+        (Some(_), _) => return Ok(()),
+    };
+    let param = format!("input[{index}].{member}");
+    let Some(content) = item.get(member).filter(|content| !content.is_null()) else {
+        let message = format!("Missing required parameter: '{param}'.");
+        return Err(Refusal::of_api(400, Some("missing_required_parameter"), &param, &message));
+    };
+    let parts = content.as_array().map(Vec::as_slice).unwrap_or_default();
+    let unknown = |part: &&Value| !text(part, "type").is_some_and(|kind| allowed.contains(&kind));
+    match parts.iter().find(unknown) {
         Some(part) => {
             let message = format!("Invalid value: '{}'.", text(part, "type").unwrap_or_default());
-            Err(Refusal::of_api(400, Some("invalid_value"), &format!("input[{index}].content"), &message))
+            Err(Refusal::of_api(400, Some("invalid_value"), &param, &message))
         }
         None => Ok(()),
     }

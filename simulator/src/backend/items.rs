@@ -143,6 +143,19 @@ pub(super) fn web_search(events: &mut Events, query: &str) {
     events.push_item_done(json!({"id": id, "type": "web_search_call", "status": "completed", "action": action}));
 }
 
+/// Returns an item that stands for a compacted conversation.
+pub(super) fn compacted() -> Value {
+    let (id, encrypted) = (format!("cmp_{}", random_text()), format!("gAAAAA{}", random_text()));
+    json!({"id": id, "type": "compaction", "encrypted_content": encrypted})
+}
+
+/// Adds a compacted conversation.
+pub(super) fn compaction(events: &mut Events) {
+    let item = compacted();
+    events.push_item_added(item.clone());
+    events.push_item_done(item);
+}
+
 /// An image of one pixel, as a PNG in base64.
 const IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 

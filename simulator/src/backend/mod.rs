@@ -15,6 +15,7 @@ mod refusal;
 mod request;
 mod responses;
 mod script;
+mod unique_members;
 mod usage;
 
 use std::sync::Arc;

@@ -50,6 +50,11 @@ pub(super) fn wants_summary(request: &ModelRequest) -> bool {
     request.get("reasoning").and_then(|reasoning| text(reasoning, "summary")).is_some_and(|kind| kind != "none")
 }
 
+/// Returns whether the client asks for a compaction of the conversation instead of an answer.
+pub(super) fn wants_compaction(request: &ModelRequest) -> bool {
+    request.input().iter().any(|item| text(item, "type") == Some("compaction_trigger"))
+}
+
 /// Returns the name of the first tool with plain-text input.
 pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
     request.list("tools").iter().find(|tool| text(tool, "type") == Some("custom")).and_then(|tool| text(tool, "name"))

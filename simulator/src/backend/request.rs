@@ -9,7 +9,7 @@ use hyper::{
 use ruzstd::decoding::StreamingDecoder;
 use serde_json::{Map, Value, json};
 
-use super::{BODY_LIMIT, input, refusal::Refusal};
+use super::{BODY_LIMIT, input, refusal::Refusal, unique_members};
 
 /// The parameters of a streamed response.
 pub(super) const RESPONSE_PARAMETERS: [&str; 14] = [
@@ -74,7 +74,7 @@ impl ModelRequest {
             Some("zstd") => Cow::Owned(decompress(body).ok_or("The body is not zstd, or too large")?),
             Some(_) => return Err("The body must be plain JSON or zstd".into()),
         };
-        let members: Map<String, Value> = serde_json::from_slice(&body).or(Err("The body is not a JSON object"))?;
+        let members = unique_members::object(&body).ok_or("The body is not a JSON object with unique members")?;
         if let Some(unknown) = members.keys().find(|name| !parameters.contains(&name.as_str())) {
             return Err(format!("Unsupported parameter: {unknown}").into());
         }

@@ -6,7 +6,10 @@ use super::{
     events::{Event, Events},
     form::{self, Form},
     items,
-    question::{custom_tool, includes_reasoning, question, required_image_tool, wants_reasoning, wants_summary},
+    question::{
+        custom_tool, includes_reasoning, question, required_image_tool, wants_compaction, wants_reasoning,
+        wants_summary,
+    },
     request::ModelRequest,
     usage::InputTokens,
 };
@@ -144,6 +147,9 @@ pub(super) fn actions(
 }
 
 fn default_output(request: &ModelRequest, text_pieces: Vec<String>, events: &mut Events) {
+    if wants_compaction(request) {
+        return items::compaction(events);
+    }
     if wants_reasoning(request) {
         items::reasoning(events, wants_summary(request), includes_reasoning(request));
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     backend::{ACCOUNT_ID, prompt},
     client::{Answer, Fixture},
+    model_output::output,
 };
 
 /// Sends a prompt with these members and headers.
@@ -36,4 +37,31 @@ async fn tools_in_the_input_need_their_header_and_a_model_for_it() {
         let answer = ask(&fixture, &tokens.access, json!({"model": model, "input": input}), headers).await;
         assert_eq!(answer.status, status, "{model} {input} {headers:?}: {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_repeated_member_is_refused_at_any_depth() {
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    let whole = prompt().to_string();
+    let repeated =
+        [whole.replacen('{', r#"{"store": false, "#, 1), whole.replacen(r#""role""#, r#""role": "user", "role""#, 1)];
+    for (body, status) in [(whole, 200)].into_iter().chain(repeated.map(|body| (body, 400))) {
+        let request = fixture.http.post(format!("{}/codex/responses", fixture.simulator.backend_url()));
+        let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        let request = request.header("content-type", "application/json").body(body.clone());
+        assert_eq!(request.send().await.unwrap().status(), status, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_compaction_trigger_is_answered_with_one_compaction() {
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    let input = json!([{"role": "user", "content": "Hello"}, {"type": "compaction_trigger"}]);
+    let members = json!({"input": input, "include": ["reasoning.encrypted_content"]});
+    let items = output(&fixture.response_frames(&tokens, members).await);
+    assert_eq!((items.len(), &items[0]["type"]), (1, &json!("compaction")));
+    let input = json!([items[0], {"role": "user", "content": "Hello"}]);
+    assert_eq!(ask(&fixture, &tokens.access, json!({"input": input}), &[]).await.status, 200);
 }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{
     ResponseFailure, SseEvent,
     members::Members,
-    raw_json::{Text, unescaped},
-    without_lone_surrogates,
+    raw_json::Text,
+    surrogates::{unescape_lossy, without_lone_surrogates},
 };
 use crate::domain::json;
 
@@ -34,9 +34,12 @@ impl<'a> BackendEvent<'a> {
 
     /// Returns a member that is a string.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        let json = self.members.get(name).filter(|value| value.get().starts_with('"'))?.get();
-        // Lone surrogates are rare. They are replaced only if the text cannot be parsed.
-        unescaped(json).or_else(|| serde_json::from_slice(&without_lone_surrogates(json.as_bytes())).ok())
+        self.text_json(name).and_then(unescape_lossy)
+    }
+
+    /// Returns a member that is a string, as JSON.
+    pub(super) fn text_json(&self, name: &str) -> Option<&'a str> {
+        self.members.get(name).map(RawValue::get).filter(|json| json.starts_with('"'))
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {

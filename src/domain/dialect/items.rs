@@ -14,6 +14,9 @@ use super::{
     system_text::SystemTexts,
 };
 
+/// The role of the model's own messages.
+const ASSISTANT: &str = "assistant";
+
 /// Whether an item is a message. A message may lack its `type`.
 pub(super) fn is_message(item: &Members<'_>) -> bool {
     item.word("type").is_none_or(|kind| kind == "message")
@@ -48,7 +51,7 @@ pub(super) fn write<'a>(
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);
             }
-            write_call(raw, item, out);
+            write_call(raw, item, out)?;
         }
         (None | Some("message"), _) => write_message(raw, item, out)?,
         _ => write_accepted(raw, item, out),
@@ -88,8 +91,11 @@ pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut Js
 /// Writes a message and its parts without what the backend refuses.
 fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let role = item.word("role").unwrap_or_default();
-    let parts = item.get("content").and_then(|content| List::of(content, item.path_of("content")));
-    let Some(parts) = parts.filter(|parts| needs_rewriting(parts)) else {
+    if !item.has("content") && !item.has("tool_calls") {
+        write_without_content(&role, item, out);
+        return Ok(());
+    }
+    let Some(parts) = item.list("content").filter(|parts| needs_rewriting(&role, parts)) else {
         write_accepted(raw, item, out);
         return Ok(());
     };
@@ -97,34 +103,56 @@ fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) ->
     let _refused = leave_out_refused(&mut item);
     out.begin_object();
     item.write(out);
-    out.begin_array_in("content");
+    write_parts("content", &role, parts, out)?;
+    out.end_object();
+    Ok(())
+}
+
+/// Writes a message without content with an empty text, because the backend requires one. Leaves out a message of the
+/// assistant: SDKs write it for a turn that only called tools.
+fn write_without_content(role: &str, mut message: Members<'_>, out: &mut JsonWriter) {
+    if role == ASSISTANT {
+        return;
+    }
+    let _refused = leave_out_refused(&mut message);
+    out.begin_object();
+    message.write(out);
+    out.text("content", &Text::EMPTY);
+    out.end_object();
+}
+
+/// Writes the parts of a message, or of a tool's output, without what the backend refuses.
+fn write_parts(name: &str, role: &str, parts: List<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    out.begin_array_in(name);
     parts.each_raw(|raw, path| {
         let part = Members::of(raw, path)?;
-        if is_chat_part(&part) {
-            return content::write_part_of(&role, part, out);
+        if is_foreign_part(role, &part) {
+            return content::write_part_of(role, part, out);
         }
         write_accepted(raw, part, out);
         Ok(())
     })?;
     out.end_array();
-    out.end_object();
     Ok(())
 }
 
-/// Whether a part has the form of Chat Completions. Clients send such parts to both APIs.
-fn is_chat_part(part: &Members<'_>) -> bool {
+/// Whether a part has the form of Chat Completions, or the type of another role's texts. Clients send such parts to
+/// both APIs, and the backend refuses them.
+fn is_foreign_part(role: &str, part: &Members<'_>) -> bool {
     match part.word("type").as_deref() {
         Some("text" | "image_url" | "file") => true,
+        Some("input_text") => role == ASSISTANT,
+        Some("output_text") => role != ASSISTANT,
         Some("input_image") => part.get("image_url").is_some_and(|url| url.get().starts_with('{')),
         Some(_) | None => false,
     }
 }
 
 /// Whether one of these parts must be rewritten. A list that has other values than objects is sent unchanged.
-fn needs_rewriting(parts: &List<'_>) -> bool {
+fn needs_rewriting(role: &str, parts: &List<'_>) -> bool {
     let mut needs = false;
     let read = parts.clone().each(|mut part| {
-        needs |= is_chat_part(&part) || leave_out_refused(&mut part);
+        needs |= is_foreign_part(role, &part) || leave_out_refused(&mut part);
         Ok(())
     });
     read.is_ok() && needs
@@ -181,15 +209,20 @@ pub(super) fn arguments<'a>(kind: &str, given: Option<Text<'a>>) -> Text<'a> {
     given.unwrap_or_else(|| if kind == "function_call" { Text::from_plain("{}") } else { Text::EMPTY })
 }
 
+/// Returns the member with the text of a call or of its output.
+fn text_member(kind: &str) -> Option<&'static str> {
+    match kind {
+        "function_call" => Some("arguments"),
+        "custom_tool_call" => Some("input"),
+        "function_call_output" | "custom_tool_call_output" => Some("output"),
+        _ => None,
+    }
+}
+
 /// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list,
 /// and none may be missing.
 fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
-    let name = match kind {
-        "function_call" => "arguments",
-        "custom_tool_call" => "input",
-        "function_call_output" | "custom_tool_call_output" => "output",
-        _ => return None,
-    };
+    let name = text_member(kind)?;
     let fits = match item.get(name).map(RawValue::get) {
         None => false,
         Some("\"\"") => kind != "function_call",
@@ -198,15 +231,18 @@ fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     (!fits).then_some(name)
 }
 
-/// Writes a call or its output. Replaces an id, arguments or an output that the backend refuses.
-fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
+/// Writes a call or its output. Replaces an id, arguments, or an output or its parts that the backend refuses.
+fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = item.word("type").unwrap_or_default();
     let refused_member = refused_member(&kind, &item);
     let id = item.get("call_id").and_then(Text::of);
     let shortened = id.clone().map(call_id::shorten);
     let has_long_id = id.zip(shortened.as_ref()).is_some_and(|(id, shortened)| id.as_json() != shortened.as_json());
-    if !has_long_id && refused_member.is_none() {
-        return write_accepted(raw, item, out);
+    let parts = item.list("output").filter(|_| text_member(&kind) == Some("output"));
+    let parts = parts.filter(|parts| needs_rewriting("tool", parts));
+    if !has_long_id && refused_member.is_none() && parts.is_none() {
+        write_accepted(raw, item, out);
+        return Ok(());
     }
     let _refused = leave_out_refused(&mut item);
     out.begin_object();
@@ -217,8 +253,13 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
     if let Some(name) = refused_member {
         out.text(name, &arguments(&kind, item.take_as_text(name)));
     }
+    if let Some(parts) = parts {
+        let _replaced = item.take("output");
+        write_parts("output", "tool", parts, out)?;
+    }
     item.write(out);
     out.end_object();
+    Ok(())
 }
 
 /// Returns the text of a system message: a string, or its text parts joined with line breaks.

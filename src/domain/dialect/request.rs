@@ -9,7 +9,7 @@ use super::{
     items,
     json_writer::JsonWriter,
     members::{Members, TextOrList},
-    raw_json::{Text, read},
+    raw_json::{List, Text, read},
     reasoning::{self, Summary},
     recalled::Recall,
     system_text::{SystemTexts, write_text_message},
@@ -175,7 +175,13 @@ fn write_input<'a>(
             let present = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(preferred);
             let name = if body.has(preferred) { preferred } else { present };
             if name == "input" {
-                (write_items(body.need_text_or_list(name)?, &mut recall, out)?, false)
+                let input = match body.take_text_or_list(name)? {
+                    Some(input) => input,
+                    // The request continues an earlier response without adding to it.
+                    None if !api.recalled.earlier.is_empty() => TextOrList::List(List::of_json("[]")),
+                    None => return Err(InvalidRequest::missing(name)),
+                };
+                (write_items(input, &mut recall, out)?, false)
             } else {
                 let conversation = messages::translate(body.need_list(name)?, &mut recall, out)?;
                 (conversation.system, conversation.has_names)

@@ -9,6 +9,9 @@ const DEFAULT_SCHEMA_NAME: &str = "response";
 /// Writes `text`. Returns whether the format is `json_object`.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let mut text = body.take_object("text")?;
+    if let Some(text) = &mut text {
+        let _nulls = text.leave_out(&[]);
+    }
     let has_own_format = text.as_ref().is_some_and(|text| text.has("format"));
     let write = |out: &mut JsonWriter| {
         let format = if has_own_format { None } else { body.take_object("response_format")? };

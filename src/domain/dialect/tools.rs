@@ -170,12 +170,17 @@ fn write_word(
     Ok(())
 }
 
-/// Moves `name` out of the inner object of `{"type": "function", "function": {"name": "f"}}`. Copies other choices.
+/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object, whose name is used only if there
+/// is none beside it. Other choices are not changed.
 fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = tool.need_word("type")?;
     out.word("type", &kind);
-    if let Some(mut named) = tool.take_object(&kind)? {
-        out.text("name", &named.need_text("name")?);
+    let name = tool.take("name");
+    let inner = tool.take_object(&kind)?;
+    match (name, inner) {
+        (Some(name), _) => out.raw("name", name),
+        (None, Some(mut inner)) => out.text("name", &inner.need_text("name")?),
+        (None, None) => {}
     }
     tool.write(out);
     Ok(())

@@ -148,6 +148,37 @@ fn items_without_deltas_are_sent_once() {
     assert_eq!(deltas(&json!([all_at_the_end])), expected);
 }
 
+/// Returns a delta whose text is given as in JSON.
+fn delta_of(kind: &str, item: u64, piece: &str) -> SseEvent<'static> {
+    let data = format!(r#"{{"type": "response.{kind}.delta", "output_index": {item}, "delta": "{piece}"}}"#);
+    SseEvent { event: "".into(), data: data.into() }
+}
+
+#[test]
+fn a_character_in_two_pieces_is_joined() {
+    let mut stream = stream(false);
+    let call = json!({"type": "function_call", "call_id": "call_1", "name": "f"});
+    let added = json!({"type": "response.output_item.added", "output_index": 1, "item": call});
+    let text = json!({"type": "message", "content": [{"type": "output_text", "text": "a\u{1f600}b \\ud83d\u{1f600}\u{fffd}c"}]});
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": text});
+    let completed = json!({"type": "response.completed", "response": {"status": "completed"}});
+    let pieces =
+        |kind, item, pieces: &[&str]| pieces.iter().map(|piece| delta_of(kind, item, piece)).collect::<Vec<_>>();
+    let text = pieces("output_text", 0, &[r"a\ud83d", "", r"\ude00b \\ud83d", r"\ud83d", r"\ude00\ud83d"]);
+    let arguments = pieces("function_call_arguments", 1, &[r#"{\"a\": \"\uD83D"#, r#"\uDE00\"}"#, r"\ud83d"]);
+    let chunks: Vec<Value> = [vec![event(&added)], text, vec![event(&done)], arguments, vec![event(&completed)]]
+        .iter()
+        .flatten()
+        .flat_map(|event| stream.on_event(event).unwrap())
+        .map(|mut chunk| chunk["choices"][0]["delta"].take())
+        .collect();
+    let content: Vec<&str> = chunks.iter().filter_map(|delta| delta["content"].as_str()).collect();
+    assert_eq!(content, ["", "a", "\u{1f600}b \\ud83d", "\u{1f600}", "\u{fffd}c"]);
+    let arguments: Vec<&str> =
+        chunks.iter().filter_map(|delta| delta["tool_calls"][0]["function"]["arguments"].as_str()).collect();
+    assert_eq!(arguments, ["", r#"{"a": ""#, "\u{1f600}\"}", "\u{fffd}"], "the second half never came");
+}
+
 #[test]
 fn finished_texts_are_sent_before_their_item_ends() {
     let call = |kind: &str| json!({"type": kind, "call_id": "call_1", "name": "f"});
@@ -262,4 +293,22 @@ fn a_failure_does_not_complete_the_stream() {
     assert!(!stream.is_complete());
     let garbled = SseEvent { event: "response.output_text.delta".into(), data: "{".into() };
     assert_eq!(stream.on_event(&garbled).unwrap_err().code, "invalid_upstream_response");
+}
+
+#[test]
+fn the_entries_of_lists_have_a_running_index() {
+    let citation =
+        json!({"type": "url_citation", "start_index": 0, "end_index": 1, "title": "T", "url": "https://a.example"});
+    let text = json!({"type": "output_text", "text": "a", "annotations": [citation, citation]});
+    let message = json!({"type": "message", "content": [text]});
+    let image = json!({"type": "image_generation_call", "result": "AAAA"});
+    let done =
+        |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
+    let events = json!([done(0, &message), done(1, &image), done(2, &message), done(3, &image)]);
+    let deltas = deltas(&events);
+    let indexes = |name: &str| -> Vec<Value> {
+        deltas.iter().filter_map(|delta| delta[name].as_array()).flatten().map(|entry| entry["index"].clone()).collect()
+    };
+    assert_eq!(indexes("annotations"), [0, 1, 2, 3]);
+    assert_eq!(indexes("images"), [0, 1]);
 }

@@ -95,6 +95,7 @@ fn messages_become_paragraphs_and_citations_are_shifted() {
     let choice = choice(output);
     // The text before " three." has nine characters.
     assert_eq!(choice["message"]["content"], "Één.\n\nTwo three.");
+    // Only the entries in a stream have an index.
     let expected = json!([{"type": "url_citation", "url_citation":
         {"start_index": 10, "end_index": 15, "title": "T", "url": "https://a.example"}}]);
     assert_eq!(choice["message"]["annotations"], expected);

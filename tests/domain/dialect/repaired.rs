@@ -1,6 +1,9 @@
 //! Tests of repairing requests that the backend would refuse, in both dialects.
 
-use goclaw::domain::dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning};
+use goclaw::domain::{
+    dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning},
+    json::{self, Limits},
+};
 use serde_json::{Value, json};
 
 use super::{parse_chat, parse_responses};
@@ -312,8 +315,47 @@ fn responses_input_accepts_chat_parts() {
 }
 
 #[test]
+fn tool_outputs_in_responses_accept_chat_parts() {
+    let url = "data:image/png;base64,AAAA";
+    let given = json!([{"type": "text", "text": "Taken"}, {"type": "image_url", "image_url": {"url": url}},
+        {"type": "output_text", "text": "Said", "annotations": []}, {"type": "input_text", "text": "as it is"}]);
+    let expected = json!([{"type": "input_text", "text": "Taken"}, {"type": "input_image", "image_url": url},
+        {"type": "input_text", "text": "Said"}, {"type": "input_text", "text": "as it is"}]);
+    for (kind, id) in [("function_call_output", "c".to_owned()), ("custom_tool_call_output", "c".repeat(65))] {
+        let item = |output: &Value| json!([{"type": kind, "call_id": id, "output": output, "status": "completed"}]);
+        let mut sent = translate_responses(json!({"input": item(&given)})).unwrap().0["input"].take();
+        assert_eq!(sent[0]["output"].take(), expected);
+        assert_eq!((sent[0]["type"].as_str(), sent[0]["status"].as_str()), (Some(kind), Some("completed")));
+        assert_eq!(messages(item(&given))[0]["output"], expected, "an item among the messages of a chat");
+    }
+    let incomplete = json!([{"type": "function_call_output", "call_id": "c", "output": [{"type": "text"}]}]);
+    let error = translate_responses(json!({"input": incomplete})).unwrap_err();
+    assert_eq!(error.param.as_deref(), Some("input[0].output[0].text"));
+}
+
+#[test]
+fn text_parts_get_the_type_of_their_role() {
+    let message = |role: &str, kind: &str| json!({"role": role, "content": [{"type": kind, "text": "Hi"}]});
+    for (role, kind, sent_kind) in [
+        ("assistant", "input_text", "output_text"),
+        ("assistant", "output_text", "output_text"),
+        ("user", "output_text", "input_text"),
+        ("developer", "output_text", "input_text"),
+        ("user", "input_text", "input_text"),
+    ] {
+        let sent = translate_responses(json!({"input": [message(role, kind)]})).unwrap().0["input"].take();
+        assert_eq!(sent, json!([message(role, sent_kind)]), "{kind} of {role}");
+    }
+}
+
+#[test]
 fn missing_types_names_and_contents_are_filled_in() {
     assert_eq!(messages(json!([{"role": "user", "content": null}]))[0]["content"][0]["text"], "");
+    let given = json!([{"role": "user", "content": null}, {"role": "assistant", "content": null},
+        {"role": "assistant", "id": "msg_1"}, {"type": "message", "role": "developer", "status": null}]);
+    let sent = translate_responses(json!({"input": given})).unwrap().0["input"].take();
+    let expected = json!([{"role": "user", "content": ""}, {"type": "message", "role": "developer", "content": ""}]);
+    assert_eq!(sent, expected);
     let tool = json!({"function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
     let schema = json!({"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": {}}}});
     let members = json!({"tools": [tool], "tool_choice": "any", "response_format": schema,
@@ -321,4 +363,17 @@ fn missing_types_names_and_contents_are_filled_in() {
     let (sent, _) = translate_chat(members).unwrap();
     assert_eq!((&sent["tools"][0]["type"], &sent["tool_choice"]), (&json!("function"), &json!("required")));
     assert_eq!(sent["text"]["format"]["name"], "response");
+}
+
+#[test]
+fn no_member_is_written_twice() {
+    let body = json!({"model": "m", "input": "Hi", "verbosity": "low", "response_format": {"type": "json_object"},
+        "text": {"format": null, "verbosity": null},
+        "tool_choice": {"type": "function", "name": "outer", "function": {"name": "inner"}}});
+    let body = body.to_string();
+    let sent = parse_responses(body.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
+    assert_eq!(json::check(&sent, &Limits::MODEL_BODY), Ok(()), "{}", String::from_utf8_lossy(&sent));
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(sent["text"], json!({"format": {"type": "json_object"}, "verbosity": "low"}));
+    assert_eq!(sent["tool_choice"], json!({"type": "function", "name": "outer"}));
 }

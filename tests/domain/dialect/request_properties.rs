@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use goclaw::domain::dialect::{BackendRequest, InvalidRequest, NOTHING_RECALLED};
+use goclaw::domain::{
+    dialect::{BackendRequest, InvalidRequest, NOTHING_RECALLED},
+    json::{self, Limits},
+};
 
 use super::{parse_chat, parse_responses};
 
@@ -35,6 +38,7 @@ fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
 
 /// Checks a translated request against the backend's rules.
 fn check_accepted(request: &BackendRequest) -> Result<(), TestCaseError> {
+    prop_assert_eq!(json::check(&request.body, &Limits::MODEL_BODY), Ok(()), "a member is repeated");
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     for name in body.as_object().unwrap().keys() {
         prop_assert!(ACCEPTED.contains(&name.as_str()), "{name} is sent");

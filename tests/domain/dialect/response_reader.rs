@@ -194,3 +194,15 @@ fn an_error_event_without_a_sequence_number_gets_the_next_one() {
     let numbered = event(&failed(json!(8)));
     assert!(reader.on_event(&numbered).unwrap().unwrap().repaired_frame().is_none());
 }
+
+#[test]
+fn a_character_in_two_deltas_of_an_unfinished_item_is_joined() {
+    let mut reader = reader(&json!({}));
+    for piece in [r"a\ud83d", r"\ude00\ud83d"] {
+        let data = format!(r#"{{"type": "response.output_text.delta", "output_index": 0, "delta": "{piece}"}}"#);
+        assert_eq!(read(&mut reader, &SseEvent { event: "".into(), data: data.into() }), Ok(None));
+    }
+    let completed = event(&json!({"type": "response.completed", "response": {"status": "completed"}}));
+    let response = read(&mut reader, &completed).unwrap().unwrap();
+    assert_eq!(response["output"][0]["content"][0]["text"], "a\u{1f600}\u{fffd}");
+}

@@ -216,6 +216,15 @@ fn recalled_items_come_before_the_requests_own_items() {
         json!({"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be kind."}]});
     assert_eq!(own, json!([developer, {"role": "user", "content": "Two"}]), "the input without recalled items");
     assert!(translated.store);
+    // A request may continue a response without an input of its own.
+    for input in [r#""input": null, "#, ""] {
+        let body = format!(r#"{{"model": "m", {input}"previous_response_id": "resp_1"}}"#);
+        let translate = |recalled: &Recalled| parse_responses(body.as_bytes()).unwrap().into_backend("m", recalled);
+        let translated = translate(&recalled).unwrap();
+        let sent: Value = serde_json::from_slice(&translated.request.body).unwrap();
+        assert_eq!((sent["input"].as_array().unwrap().len(), translated.own_input.as_str()), (2, "[]"));
+        assert_eq!(translate(&NOTHING_RECALLED).unwrap_err().param.as_deref(), Some("input"));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::item::Call;
+use crate::domain::dialect::surrogates::HeldHalf;
 
 /// A call whose first delta was sent.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ struct StartedCall {
     index: usize,
     is_custom: bool,
     sent_bytes: usize,
+    half: HeldHalf,
 }
 
 /// The calls of one response, by the index of their item.
@@ -38,7 +40,8 @@ impl CallDeltas {
             return None;
         }
         let index = self.started.len();
-        self.started.insert(item, StartedCall { index, is_custom: call.is_custom, sent_bytes: 0 });
+        let started = StartedCall { index, is_custom: call.is_custom, sent_bytes: 0, half: HeldHalf::default() };
+        self.started.insert(item, started);
         if self.wants_function_call {
             return Some(json!({"function_call": {"name": call.name, "arguments": ""}})).filter(|_| index == 0);
         }
@@ -51,9 +54,14 @@ impl CallDeltas {
         })
     }
 
-    /// Returns the delta for a piece of the arguments. Skips the piece if the call has had no first delta: its id or
-    /// name is still missing, and the finished item will repeat the arguments.
-    pub(super) fn piece(&mut self, item: u64, piece: &str) -> Option<Value> {
+    /// Returns the delta for a piece of the arguments, which is given as a JSON string. Skips the piece if the call has
+    /// had no first delta: its id or name is still missing, and the finished item will repeat the arguments.
+    pub(super) fn piece(&mut self, item: u64, json: &str) -> Option<Value> {
+        let piece = self.started.get_mut(&item)?.half.join(json);
+        self.add(item, &piece)
+    }
+
+    fn add(&mut self, item: u64, piece: &str) -> Option<Value> {
         let call = self.started.get_mut(&item).filter(|_| !piece.is_empty())?;
         call.sent_bytes = call.sent_bytes.saturating_add(piece.len());
         let index = call.index;
@@ -69,7 +77,17 @@ impl CallDeltas {
 
     /// Returns the delta for the part of the complete arguments that was not sent yet.
     pub(super) fn whole(&mut self, item: u64, input: &str) -> Option<Value> {
-        let sent = self.started.get(&item)?.sent_bytes;
-        self.piece(item, input.get(sent..)?)
+        let call = self.started.get_mut(&item)?;
+        call.half = HeldHalf::default();
+        let sent = call.sent_bytes;
+        self.add(item, input.get(sent..)?)
+    }
+
+    /// Returns the deltas for the halves of characters that were held back.
+    pub(super) fn rest(&mut self) -> Vec<Value> {
+        let halves = self.started.iter_mut().filter_map(|(item, call)| Some((*item, call.half.rest()?)));
+        let mut halves: Vec<_> = halves.collect();
+        halves.sort_unstable();
+        halves.into_iter().filter_map(|(item, rest)| self.add(item, rest)).collect()
     }
 }

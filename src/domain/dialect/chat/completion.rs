@@ -58,9 +58,11 @@ impl CompletionReader {
 
     fn end(&mut self, head: Map<String, Value>) -> Value {
         let mut message = self.message.take();
-        // Only the calls in chunks have an index.
-        for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-            call.as_object_mut().and_then(|call| call.shift_remove("index"));
+        // Only the entries of lists in chunks have an index.
+        for name in ["tool_calls", "annotations", "images"] {
+            for entry in message.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten() {
+                entry.as_object_mut().and_then(|entry| entry.shift_remove("index"));
+            }
         }
         let lacks = |name: &str| message.get(name).is_none_or(Value::is_null);
         if ["content", "refusal", "tool_calls", "function_call"].into_iter().all(lacks) {

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
+/// The empty string as JSON.
+const EMPTY: &str = r#""""#;
+
 /// The maximum number of texts and calls in a response.
 const MAX_PARTS: usize = 10_000;
 
@@ -23,6 +26,8 @@ pub(super) struct Deltas {
     texts: TextDeltas,
     calls: CallDeltas,
     reasoning: CallReasoning,
+    /// The number of images that were sent.
+    images: usize,
     indexes: ItemIndexes,
     has_finished_items: bool,
 }
@@ -33,6 +38,7 @@ impl Deltas {
             texts: TextDeltas::new(options.stop.clone()),
             calls: CallDeltas::new(options.wants_function_call),
             reasoning: CallReasoning::default(),
+            images: 0,
             indexes: ItemIndexes::default(),
             has_finished_items: false,
         }
@@ -63,19 +69,18 @@ impl Deltas {
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
         let place = (item, part);
         let text = |name| event.text(name).unwrap_or_default();
+        let piece = event.text_json("delta").unwrap_or(EMPTY);
         let delta = match &*event.kind {
-            "response.output_text.delta" => self.texts.piece(TextKind::Content, place, &text("delta")),
+            "response.output_text.delta" => self.texts.piece(TextKind::Content, place, piece),
             "response.output_text.done" => self.texts.whole(TextKind::Content, place, &text("text")),
-            "response.refusal.delta" => self.texts.piece(TextKind::Refusal, place, &text("delta")),
+            "response.refusal.delta" => self.texts.piece(TextKind::Refusal, place, piece),
             "response.refusal.done" => self.texts.whole(TextKind::Refusal, place, &text("refusal")),
-            "response.reasoning_summary_text.delta" => {
-                self.texts.piece(TextKind::ReasoningContent, place, &text("delta"))
-            }
+            "response.reasoning_summary_text.delta" => self.texts.piece(TextKind::ReasoningContent, place, piece),
             "response.reasoning_summary_text.done" => {
                 self.texts.whole(TextKind::ReasoningContent, place, &text("text"))
             }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                self.calls.piece(item, &text("delta"))
+                self.calls.piece(item, piece)
             }
             "response.function_call_arguments.done" => self.calls.whole(item, &text("arguments")),
             "response.custom_tool_call_input.done" => self.calls.whole(item, &text("input")),
@@ -101,6 +106,7 @@ impl Deltas {
         let output = if self.has_finished_items { &[] } else { list(response, "output") };
         let mut deltas: Vec<_> =
             (0..).zip(output).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect();
+        deltas.extend(self.calls.rest());
         deltas.extend(self.texts.rest());
         deltas
     }
@@ -124,7 +130,9 @@ impl Deltas {
                 [self.calls.begin(index, &call), self.calls.whole(index, call.input)].into_iter().flatten().collect()
             }
             Item::Image(url) => {
-                vec![json!({"images": [{"type": "image_url", "image_url": {"url": url}}]})]
+                let index = self.images;
+                self.images += 1;
+                vec![json!({"images": [{"index": index, "type": "image_url", "image_url": {"url": url}}]})]
             }
             Item::Other => Vec::new(),
         }

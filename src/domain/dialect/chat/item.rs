@@ -75,19 +75,19 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Translates a citation of a web page. `start` is the position of the annotated part in the message, in characters.
-/// Returns None for other annotations: they refer to files that the caller does not have.
+/// Returns the `url_citation` of an annotation. `start` is the position of the annotated part in the message, in
+/// characters. Returns None for other annotations: they refer to files that the caller does not have.
 pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     if text(annotation, "type") != "url_citation" {
         return None;
     }
     let position = |name| annotation.get(name).and_then(Value::as_u64).map(|at| at.saturating_add(start));
-    Some(json!({"type": "url_citation", "url_citation": {
+    Some(json!({
         "start_index": position("start_index"),
         "end_index": position("end_index"),
         "title": text(annotation, "title"),
         "url": text(annotation, "url"),
-    }}))
+    }))
 }
 
 /// Returns a member that is a string, or the empty string.

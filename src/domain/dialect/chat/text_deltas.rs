@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{StopSequences, item::citation, stop::TextCutter};
+use crate::domain::dialect::surrogates::HeldHalf;
 
 /// The maximum number of citations of a response. A citation in memory is many times larger than its JSON text.
 const MAX_CITATIONS: usize = 1_000;
 
 /// The kinds of text, each a member of the chunks' `delta`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum TextKind {
     Content,
     Refusal,
@@ -22,11 +23,12 @@ pub(super) enum TextKind {
 pub(super) type Place = (u64, u64);
 
 /// What was translated of one text, including what a stop sequence held back or cut off.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct TranslatedText {
     bytes: usize,
-    /// Where the text starts in the joined text, in characters.
-    start: u64,
+    /// Where the text starts in the joined text, in characters. None before the first delta.
+    start: Option<u64>,
+    half: HeldHalf,
 }
 
 /// The joined text of one kind. A completion has one message, so blank lines separate the response's messages.
@@ -62,13 +64,25 @@ impl TextDeltas {
         self.cutter.has_stopped()
     }
 
-    /// Returns the delta for the text that was held back as the possible start of a stop sequence.
-    pub(super) fn rest(&mut self) -> Option<Value> {
-        delta(TextKind::Content, self.cutter.rest())
+    /// Returns the deltas for what was held back: halves of characters, and the possible start of a stop sequence.
+    pub(super) fn rest(&mut self) -> Vec<Value> {
+        let halves = self.translated.iter_mut().filter_map(|(text, translated)| Some((*text, translated.half.rest()?)));
+        let mut halves: Vec<_> = halves.collect();
+        halves.sort_unstable();
+        let mut deltas: Vec<_> =
+            halves.into_iter().filter_map(|((kind, place), rest)| self.add(kind, place, rest)).collect();
+        deltas.extend(delta(TextKind::Content, self.cutter.rest()));
+        deltas
     }
 
-    /// Returns the delta for a piece of a text; None for an empty piece.
-    pub(super) fn piece(&mut self, kind: TextKind, place: Place, piece: &str) -> Option<Value> {
+    /// Returns the delta for a piece of a text, which is given as a JSON string. Returns None if it completes no
+    /// character.
+    pub(super) fn piece(&mut self, kind: TextKind, place: Place, json: &str) -> Option<Value> {
+        let piece = self.translated.entry((kind, place)).or_default().half.join(json);
+        self.add(kind, place, &piece)
+    }
+
+    fn add(&mut self, kind: TextKind, place: Place, piece: &str) -> Option<Value> {
         if piece.is_empty() {
             return None;
         }
@@ -82,22 +96,31 @@ impl TextDeltas {
         let separator = if begins_paragraph { "\n\n" } else { "" };
         let start = joined.chars + length(separator);
         joined.chars = start + length(piece);
-        self.translated.entry((kind, place)).or_insert(TranslatedText { bytes: 0, start }).bytes += piece.len();
+        let translated = self.translated.entry((kind, place)).or_default();
+        translated.start = translated.start.or(Some(start));
+        translated.bytes += piece.len();
         let text = format!("{separator}{piece}");
         delta(kind, if kind == TextKind::Content { self.cutter.push(&text) } else { text })
     }
 
     /// Returns the delta for the part of a finished text that was not translated yet.
     pub(super) fn whole(&mut self, kind: TextKind, place: Place, text: &str) -> Option<Value> {
-        let translated = self.translated.get(&(kind, place)).map_or(0, |translated| translated.bytes);
-        self.piece(kind, place, text.get(translated..)?)
+        let bytes = self.translated.get_mut(&(kind, place)).map_or(0, |translated| {
+            translated.half = HeldHalf::default();
+            translated.bytes
+        });
+        self.add(kind, place, text.get(bytes..)?)
     }
 
-    /// Returns the delta for the citations of a finished text. An empty text has no citations.
+    /// Returns the delta for the citations of a finished text, each with its `index` in the message. An empty text has
+    /// no citations.
     pub(super) fn citations(&mut self, place: Place, annotations: &[Value]) -> Option<Value> {
-        let start = self.translated.get(&(TextKind::Content, place))?.start;
+        let start = self.translated.get(&(TextKind::Content, place))?.start?;
         let citations = annotations.iter().filter_map(|annotation| citation(annotation, start));
-        let citations: Vec<Value> = citations.take(MAX_CITATIONS.saturating_sub(self.citations)).collect();
+        let citations: Vec<Value> = (self.citations..MAX_CITATIONS)
+            .zip(citations)
+            .map(|(index, citation)| json!({"index": index, "type": "url_citation", "url_citation": citation}))
+            .collect();
         self.citations += citations.len();
         (!citations.is_empty()).then(|| json!({"annotations": citations}))
     }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
+use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes, surrogates::HeldHalf};
 
 /// The maximum size of the collected output, in bytes. The output of a longer response is not collected.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -38,7 +38,14 @@ struct StartedItem {
     item: String,
     /// The `item_id` of the events with the item's text.
     id: Option<String>,
-    texts: BTreeMap<u64, (TextKind, String)>,
+    texts: BTreeMap<u64, StartedText>,
+}
+
+#[derive(Debug)]
+struct StartedText {
+    kind: TextKind,
+    text: String,
+    half: HeldHalf,
 }
 
 impl Output {
@@ -85,26 +92,27 @@ impl Output {
             "response.custom_tool_call_input.done" => (TextKind::Input, event.text("input")),
             _ => return,
         };
-        let piece = if event.kind.ends_with(".delta") { event.text("delta") } else { None }.unwrap_or_default();
+        let piece = if event.kind.ends_with(".delta") { event.text_json("delta") } else { None };
         if self.finished.contains_key(&index) {
             return;
         }
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
         let started = self.started.entry(index).or_default();
-        let mut added = piece.len() + whole.as_ref().map_or(0, |whole| whole.len());
+        let mut added = piece.map_or(0, str::len) + whole.as_ref().map_or(0, |whole| whole.len());
         if started.id.is_none()
             && let Some(id) = event.text("item_id")
         {
             added += id.len() + OVERHEAD_BYTES;
             started.id = Some(id.into_owned());
         }
-        let (_, so_far) = started.texts.entry(part).or_insert_with(|| {
+        let so_far = started.texts.entry(part).or_insert_with(|| {
             added += OVERHEAD_BYTES;
-            (kind, String::new())
+            StartedText { kind, text: String::new(), half: HeldHalf::default() }
         });
-        match whole {
-            Some(whole) => *so_far = whole.into_owned(),
-            None => so_far.push_str(&piece),
+        if let Some(whole) = whole {
+            *so_far = StartedText { kind: so_far.kind, text: whole.into_owned(), half: HeldHalf::default() };
+        } else if let Some(piece) = piece {
+            so_far.text.push_str(&so_far.half.join(piece));
         }
         self.bytes = self.bytes.saturating_add(added);
     }
@@ -130,7 +138,7 @@ impl StartedItem {
         if let Some(id) = id {
             item.entry("id").or_insert_with(|| id.into());
         }
-        let (first, _) = texts.values().next()?;
+        let first = texts.values().next()?.kind;
         let (item_type, member) = match first {
             TextKind::Text | TextKind::Refusal => ("message", "content"),
             TextKind::Summary => ("reasoning", "summary"),
@@ -141,7 +149,7 @@ impl StartedItem {
             return None;
         }
         let is_list = matches!(member, "content" | "summary");
-        let parts: Vec<Value> = texts.into_values().map(|(kind, text)| part(kind, text)).collect();
+        let parts: Vec<Value> = texts.into_values().map(StartedText::into_part).collect();
         let content = if is_list { Value::Array(parts) } else { parts.into_iter().next().unwrap_or_default() };
         item.insert(member.to_owned(), content);
         item.entry("type").or_insert_with(|| item_type.into());
@@ -155,11 +163,15 @@ impl StartedItem {
     }
 }
 
-fn part(kind: TextKind, text: String) -> Value {
-    match kind {
-        TextKind::Text => json!({"type": "output_text", "text": text, "annotations": []}),
-        TextKind::Refusal => json!({"type": "refusal", "refusal": text}),
-        TextKind::Summary => json!({"type": "summary_text", "text": text}),
-        TextKind::Arguments | TextKind::Input => Value::String(text),
+impl StartedText {
+    fn into_part(self) -> Value {
+        let Self { kind, mut text, mut half } = self;
+        text.push_str(half.rest().unwrap_or_default());
+        match kind {
+            TextKind::Text => json!({"type": "output_text", "text": text, "annotations": []}),
+            TextKind::Refusal => json!({"type": "refusal", "refusal": text}),
+            TextKind::Summary => json!({"type": "summary_text", "text": text}),
+            TextKind::Arguments | TextKind::Input => Value::String(text),
+        }
     }
 }

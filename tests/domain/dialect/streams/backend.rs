@@ -4,6 +4,10 @@ use goclaw::domain::dialect::SseEvent;
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
+/// Stand-ins for the two halves of U+1F600, and their escapes in the JSON of an event. A backend may split a character
+/// between two deltas.
+const HALVES: [(char, &str); 2] = [('\u{e000}', r"\ud83d"), ('\u{e001}', r"\ude00")];
+
 /// The content of a response.
 #[derive(Debug, Clone)]
 pub(super) struct ResponseContent {
@@ -107,7 +111,9 @@ impl ResponseContent {
         }
         let kind = if self.cut_off.is_some() { "response.incomplete" } else { "response.completed" };
         events.push(json!({"type": kind, "response": response}));
-        events.iter().map(|data| SseEvent { event: "".into(), data: data.to_string().into() }).collect()
+        let with_halves =
+            |data: &Value| HALVES.iter().fold(data.to_string(), |json, (half, escape)| json.replace(*half, escape));
+        events.iter().map(|data| SseEvent { event: "".into(), data: with_halves(data).into() }).collect()
     }
 }
 
@@ -199,7 +205,9 @@ impl ItemStyle {
     }
 
     fn text_events(&self, kind: &str, name: &str, text: &str, index_name: &str, index: usize) -> Vec<Value> {
-        let chars: Vec<char> = text.chars().collect();
+        let halves = HALVES.map(|(half, _)| half);
+        let split = |char: char| if char == '\u{1f600}' { halves.to_vec() } else { vec![char] };
+        let chars: Vec<char> = text.chars().flat_map(split).collect();
         let mut cuts: Vec<usize> = self.cuts.iter().map(|cut| cut.index(chars.len() + 1)).collect();
         cuts.sort_unstable();
         let end = match self.texts {

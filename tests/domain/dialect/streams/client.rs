@@ -24,7 +24,9 @@ pub(super) fn content_of_stream(chunks: &[Value]) -> Value {
             assert_ne!(value, &Value::Null);
             match name.as_str() {
                 "role" => assert_eq!((message.len(), value), (0, &json!("assistant"))),
-                "annotations" => list(&mut message, name).extend(value.as_array().unwrap().clone()),
+                "annotations" => {
+                    value.as_array().unwrap().iter().for_each(|entry| add_entry(list(&mut message, name), entry))
+                }
                 "tool_calls" => {
                     value.as_array().unwrap().iter().for_each(|call| add_call(list(&mut message, name), call))
                 }
@@ -50,6 +52,14 @@ pub(super) fn content_of_completion(completion: &Value) -> Value {
 
 fn list<'a>(message: &'a mut Map<String, Value>, name: &str) -> &'a mut Vec<Value> {
     message.entry(name.to_owned()).or_insert_with(|| json!([])).as_array_mut().unwrap()
+}
+
+/// Adds an entry that is sent whole. OpenAI's SDK for Python fails on an entry without an index.
+fn add_entry(entries: &mut Vec<Value>, entry: &Value) {
+    let mut entry = entry.clone();
+    let index = entry.as_object_mut().unwrap().remove("index").unwrap();
+    assert_eq!(index, entries.len(), "{entry}");
+    entries.push(entry);
 }
 
 /// Adds a piece of a call. The index identifies the call, and the first piece has its id.
