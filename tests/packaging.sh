@@ -106,6 +106,7 @@ step_chart() {
     check "and only with PostgreSQL" bash -c '! grep -q database-url target/chart/sqlite.yaml'
     check "three probes speak HTTPS with TLS" [ "$(grep -c 'scheme: HTTPS' target/chart/postgres.yaml)" = 3 ]
     check "and HTTP without it" [ "$(grep -c 'scheme: HTTP}' target/chart/sqlite.yaml)" = 3 ]
+    check "no variable of a service reaches the gateway" grep -q 'enableServiceLinks: false' target/chart/sqlite.yaml
     # Each variable of the image and the chart must be a setting: an unknown one prevents the start.
     check "the variables of image and chart are settings" variables_are_settings
 }

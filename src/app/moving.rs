@@ -1,7 +1,7 @@
 //! Moves accounts between installations. Only one installation may hold a single-use refresh token. So an account is
 //! removed from this installation before another one can import the file with the tokens.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{AppError, JournalCheck, JournalCoverage, ProviderCatalog, Vault, VaultError, random_bytes};
 use crate::{
@@ -136,7 +136,9 @@ impl Moving {
         let stored = self.store.list().await?;
         let (mut opened, mut errors) = (OpenedAccounts::default(), Vec::new());
         if let Some(names) = names {
-            for name in names {
+            // A name and its alias may both be given.
+            let mut seen = HashSet::new();
+            for name in names.iter().filter(|name| seen.insert(*name)) {
                 if stored.unreadable.iter().any(|account| account.name == *name) {
                     return Err(MoveError::Unreadable(name.clone()));
                 }

@@ -63,7 +63,8 @@ pub(super) async fn run(
     let event = AuditEvent::done(AuditAction::BackedUp, stores.name.clone(), Some(format!("{count} rows")));
     stores.audit.append(event, &author).await?;
     draft.publish()?;
-    print(&summary(options, &stores.name, count))
+    let has_keys = options.with_keys || (header.settings.is_some() && settings.encryption.is_in_settings());
+    print(&summary(options, &stores.name, count, has_keys))
 }
 
 /// Copies the tables and writes the end line. Returns the number of rows.
@@ -93,9 +94,11 @@ async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool
     Ok(count)
 }
 
-fn summary(options: &BackupOptions, database: &str, count: usize) -> String {
+fn summary(options: &BackupOptions, database: &str, count: usize, has_keys: bool) -> String {
     let keys = if options.with_keys {
         "The encryption keys and the gateway's token are in it: keep file and passphrase apart."
+    } else if has_keys {
+        "The configuration file with the encryption keys is in it: keep file and passphrase apart."
     } else {
         "The encryption keys are not in it: keep a copy of them elsewhere, a backup is worthless without them."
     };

@@ -27,7 +27,8 @@ pub(super) fn resolve(
         return Ok(Connection { url: url.to_owned(), token, insecure, ca_file, ..Connection::default() });
     }
     // For client commands, these three variables describe the gateway to connect to, not one to start.
-    let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
+    let others = environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]);
+    let settings = Settings::load_for_client(config, &others)?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
         return Ok(Connection { token, insecure, ..to_host(&settings, host, &port) });

@@ -79,6 +79,9 @@ fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> 
 }
 
 fn default_or_free_port(default: u16) -> io::Result<u16> {
-    let is_taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, default)).is_err());
+    // Without IPv6, binding to ::1 fails for another reason.
+    let is_taken_on =
+        |host: &&str| TcpListener::bind((*host, default)).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+    let is_taken = ["127.0.0.1", "::1"].iter().any(is_taken_on);
     if is_taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(default) }
 }

@@ -47,6 +47,11 @@ pub enum StartError {
          unset GOCLAW_TOKEN. If the gateway runs with GOCLAW_TOKEN, remove the file", .0.display()
     )]
     AmbiguousToken(PathBuf),
+    #[error(
+        "the gateway token can be replaced only on the gateway's machine, and GOCLAW_GATEWAY_URL is set: unset it, or name \
+         a program's token: goclaw tokens rotate NAME"
+    )]
+    RotatesHereOnly,
     #[error("there is no {} yet; start the gateway once", .0.display())]
     NotStartedYet(PathBuf),
     #[error(

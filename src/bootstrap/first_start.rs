@@ -1,6 +1,6 @@
 //! Reads the encryption keys and the gateway token. The first start creates them, unless they are configured.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use secrecy::SecretString;
 
@@ -22,6 +22,28 @@ pub(super) const JOURNAL_FOLDER: &str = "escrow";
 pub(super) const PREVIOUS_TOKEN_FILE: &str = "gateway.token.previous";
 /// In the data folder: the configuration file of a restored backup.
 pub(super) const RESTORED_SETTINGS_FILE: &str = "restored-settings";
+
+/// In the data folder: an empty file while the gateway uses a key that is not in its own file. Commands on this machine
+/// may not see how the key is configured: only the service has the credentials of its unit.
+const KEY_IS_CONFIGURED_FILE: &str = "encryption.key.is-configured";
+
+/// Returns whether the keys are configured, for this command or for the gateway that started last.
+pub(super) fn is_key_configured(settings: &Settings) -> bool {
+    settings.encryption.is_configured() || settings.data_dir.join(KEY_IS_CONFIGURED_FILE).exists()
+}
+
+/// Records for commands whether the keys of the gateway that starts are configured.
+///
+/// # Errors
+/// The file cannot be created or removed.
+pub(super) fn note_key_configuration(settings: &Settings) -> Result<(), StartError> {
+    let path = settings.data_dir.join(KEY_IS_CONFIGURED_FILE);
+    let noted = if settings.encryption.is_configured() { fs::write(&path, "") } else { fs::remove_file(&path) };
+    match noted {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StartError::Runtime(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
 
 /// Checks that no other user can have put files into the data folder.
 pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {

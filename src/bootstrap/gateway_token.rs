@@ -13,7 +13,7 @@ use super::{
     backup::print,
     connection::to_gateway_of,
     first_start::{self, PREVIOUS_TOKEN_FILE, token_file_manager},
-    stores::Storage,
+    stores::{Storage, check_exists},
 };
 use crate::{
     adapters::{
@@ -60,7 +60,8 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
 /// keeps it valid for a while after its owner replaces it.
 ///
 /// # Errors
-/// [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own file: the variable may be a copy for
+/// [`StartError::RotatesHereOnly`] if `GOCLAW_GATEWAY_URL` names another gateway. [`StartError::NoDatabase`] if the
+/// gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own file: the variable may be a copy for
 /// commands, an outdated one, or a program's token, which must not become valid as the previous gateway token.
 pub(super) async fn rotate(
     settings: &Settings,
@@ -68,7 +69,11 @@ pub(super) async fn rotate(
     overlap: Duration,
     as_json: bool,
 ) -> Result<(), StartError> {
+    if environment.text("GOCLAW_GATEWAY_URL").is_some() {
+        return Err(StartError::RotatesHereOnly);
+    }
     first_start::check_data_folder(settings)?;
+    check_exists(&settings.database)?;
     let own_file = settings.data_dir.join("gateway.token");
     if environment.text("GOCLAW_TOKEN").is_some() && own_file.exists() {
         return Err(StartError::AmbiguousToken(own_file));

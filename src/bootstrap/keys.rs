@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     StartError,
+    first_start::is_key_configured,
     stores::{Storage, check_exists},
 };
 use crate::{
@@ -57,9 +58,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
 /// rereads the file when it needs the new key. If the keys are configured or shared by several machines, prints
 /// instructions for the owner instead.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
-    let encryption = &settings.encryption;
-    let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();
-    if is_configured || matches!(settings.database, DatabaseSettings::Postgres(_)) {
+    if is_key_configured(settings) || matches!(settings.database, DatabaseSettings::Postgres(_)) {
         return print(ROTATE_CONFIGURED);
     }
     // Check the old key first: a wrong key must not become the second line of the new file.

@@ -52,6 +52,8 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
+    // Most commands handle tokens or keys.
+    keep_memory_private();
     // Fails only if a crypto provider is installed already, for example by a test.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -71,15 +73,18 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let settings = Settings::load(config.clone(), environment)?;
             let is_json = settings.log.format == LogFormat::Json;
             let log = logging::start(&settings.log.filter, environment.text("RUST_LOG"), is_json);
-            keep_memory_private();
             prometheus::start(|| {
                 describe_metrics();
                 store::describe_metrics();
             })
             .map_err(|error| StartError::Runtime(io::Error::other(error)))?;
             let reloads = reload::prepare(config.clone(), environment.clone())?;
-            let started = serve::start(&settings).await?;
+            // A start may wait for the database, and the first process of a container has no default signal handlers.
             let stop = serve::listen_for_stop_signals()?;
+            let started = select! {
+                started = serve::start(&settings) => started?,
+                () = stop.begin.cancelled() => return Ok(ExitCode::SUCCESS),
+            };
             reload::listen(reloads, log, started.certificate.clone());
             let announced = banner::announce(&settings, config.as_deref(), started.address, &started.app).await;
             announced.map_err(StartError::Output)?;

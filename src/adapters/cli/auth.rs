@@ -62,6 +62,7 @@ pub async fn refresh(
     client: &GatewayClient,
     times: &TimeFormatter,
 ) -> Result<Exit, CliError> {
+    let before = client.status(&target.provider).await?.body;
     let mut response = client.refresh(&target.provider, &RefreshRequest::default()).await?;
     let is_in_doubt = response.body.state == AccountState::InDoubt;
     let is_agreed = is_in_doubt && (consent || render::confirm(RETRY_QUESTION)?);
@@ -79,8 +80,9 @@ pub async fn refresh(
         render::error(&format!("Not refreshed. To retry it: goclaw auth refresh {} --yes", target.provider));
         return Ok(Exit::No);
     }
-    let is_refreshed = matches!(response.body.state, AccountState::Active | AccountState::Refreshing);
-    Ok(if response.body.authenticated && is_refreshed { Exit::Yes } else { Exit::No })
+    let after = &response.body;
+    let is_refreshed = (&before.login_id, before.generation) != (&after.login_id, after.generation);
+    Ok(if after.authenticated && is_refreshed { Exit::Yes } else { Exit::No })
 }
 
 pub async fn logout(target: &Target, client: &GatewayClient) -> Result<Exit, CliError> {

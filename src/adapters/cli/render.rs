@@ -72,6 +72,38 @@ impl Output {
     pub fn print<T>(&self, response: &ApiResponse<T>, text: impl FnOnce(&T) -> String) -> io::Result<()> {
         if self.json { json(&response.raw) } else { line(&text(&response.body)) }
     }
+
+    /// Prints a response with a secret that is shown only once, like [`Output::print`].
+    ///
+    /// # Errors
+    /// The output cannot be written, or the pipe is closed, so that nobody has read the secret.
+    pub fn print_once<T>(&self, response: &ApiResponse<T>, text: impl FnOnce(&T) -> String) -> io::Result<()> {
+        let text = if self.json { printable_json(response.raw.trim()) } else { printable(&text(&response.body)) };
+        writeln!(io::stdout().lock(), "{text}")
+    }
+}
+
+/// Prints a line of an endless list. Returns false if the reader has closed the pipe.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn line_of_stream(text: &str) -> io::Result<bool> {
+    write_to_stream(&printable(text))
+}
+
+/// Prints JSON like [`line_of_stream`].
+///
+/// # Errors
+/// As for [`line_of_stream`].
+pub fn json_of_stream(raw: &str) -> io::Result<bool> {
+    write_to_stream(&printable_json(raw))
+}
+
+fn write_to_stream(text: &str) -> io::Result<bool> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
 }
 
 /// Prints a list that was read page by page, as JSON.

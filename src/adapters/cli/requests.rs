@@ -73,10 +73,13 @@ pub(super) async fn run(
                 };
                 is_unreachable = false;
                 for request in requests.iter().rev() {
-                    if *json {
-                        render::json(&request.to_json_string())?;
+                    let is_read = if *json {
+                        render::json_of_stream(&request.to_json_string())?
                     } else {
-                        render::line(&row(request, times).join("  "))?;
+                        render::line_of_stream(&row(request, times).join("  "))?
+                    };
+                    if !is_read {
+                        return Ok(Exit::Yes);
                     }
                 }
                 seen = requests.first().map_or(seen, |newest| newest.number);

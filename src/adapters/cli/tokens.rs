@@ -27,7 +27,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
             let response = client.create_token(&request).await?;
             let id = &response.body.id;
             // Only the token goes to stdout, so that scripts can read it.
-            if let Err(unprinted) = output.print(&response, |created| created.token.clone()) {
+            if let Err(unprinted) = output.print_once(&response, |created| created.token.clone()) {
                 // The token was not shown, so it must not stay valid.
                 client.revoke_token(id).await?;
                 return Err(unprinted.into());
@@ -50,7 +50,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
         TokensCommand::Rotate { name: Some(name), overlap, output } => {
             let request = RotateTokenRequest { overlap: Some(overlap.as_secs()) };
             let response = client.rotate_token(name, &request).await?;
-            output.print(&response, |rotated| rotated.token.clone())?;
+            output.print_once(&response, |rotated| rotated.token.clone())?;
             if !output.json {
                 let until = times.time(response.body.previous_valid_until);
                 render::error(&format!("The new token is shown only once. The old one is valid until {until}."));

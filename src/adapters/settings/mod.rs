@@ -76,7 +76,22 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the environment and a file: `file`, else the one in `GOCLAW_CONFIG`, else none.
+    ///
+    /// # Errors
+    /// A setting is unknown, invalid or missing, or two contradict each other.
     pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
+        Self::load_as(true, file, environment)
+    }
+
+    /// Reads the settings for a client command, which needs no secrets of the gateway.
+    ///
+    /// # Errors
+    /// Those of [`Settings::load`], except for missing secrets.
+    pub fn load_for_client(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
+        Self::load_as(false, file, environment)
+    }
+
+    fn load_as(is_gateway: bool, file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let mut sections: Sections = sources::read(file.as_deref(), environment)?;
         let Sections { mut server, mut encryption, callback, refresh, .. } = sections;
@@ -88,15 +103,15 @@ impl Settings {
         }
         let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
         let database = sections.database.settings(&data_dir, sections.tls.ca_file.as_deref());
-        let is_shared = matches!(database, DatabaseSettings::Postgres(_));
+        let needs_secrets = is_gateway && matches!(database, DatabaseSettings::Postgres(_));
         let token = [("server.token", server.token.is_some()), ("server.token_file", server.token_file.is_some())];
-        check_secret(token, is_shared)?;
+        check_secret(token, needs_secrets)?;
         let key = [
             ("encryption.key", encryption.key.is_some()),
             ("encryption.keys", encryption.keys.is_some()),
             ("encryption.key_file", encryption.key_file.is_some()),
         ];
-        check_secret(key, is_shared)?;
+        check_secret(key, needs_secrets)?;
         server.check_tls()?;
         if server.port == callback.port {
             let allowed = "the API uses this port; choose another one for the API or for the callback";

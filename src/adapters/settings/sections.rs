@@ -166,6 +166,18 @@ pub struct EncryptionSettings {
     pub key_file: Option<PathBuf>,
 }
 
+impl EncryptionSettings {
+    /// Whether the owner has configured the keys, and not the gateway generated them.
+    pub fn is_configured(&self) -> bool {
+        self.is_in_settings() || self.key_file.is_some()
+    }
+
+    /// Whether the settings contain the keys themselves.
+    pub fn is_in_settings(&self) -> bool {
+        self.key.is_some() || self.keys.is_some()
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshSettings {

@@ -68,7 +68,7 @@ impl Environment {
     fn settings(&self) -> Result<Map<String, String>, SettingsError> {
         let mut settings = Map::new();
         for (name, value) in &self.0 {
-            if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) {
+            if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) || is_service_link(name, value) {
                 continue;
             }
             let long = SHORT_NAMES.iter().find(|(short, _)| short == name).map(|(_, long)| *long);
@@ -81,6 +81,18 @@ impl Environment {
         }
         Ok(settings)
     }
+}
+
+/// Whether Kubernetes has set the variable, because the namespace has a service called `goclaw` (Kubernetes
+/// documentation, "Accessing the Service").
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_port_of_service =
+        name.strip_prefix("GOCLAW_PORT_").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_address = |value: &str| value.starts_with("tcp://") || value.starts_with("udp://");
+    is_port_of_service
+        || name == "GOCLAW_SERVICE_HOST"
+        || name.starts_with("GOCLAW_SERVICE_PORT")
+        || (name == "GOCLAW_PORT" && is_address(value))
 }
 
 /// Replaces `_` by `-` in the name of a provider, because variable names cannot contain hyphens:

@@ -6,21 +6,23 @@ use std::{fmt::Display, net::IpAddr, path::PathBuf, time::Duration};
 use humantime::parse_duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error};
-use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::error::{rejected, rejected_secret};
-use crate::domain::{
-    ids::AccountName,
-    model_ref::{ModelName, ModelRef},
-    networks::{IpNet, parse_network},
-    oauth_client::EndpointUrl,
-    outbound_proxy::{InvalidProxy, ProxyChoice},
-    provider::ProviderType,
-    proxy::ProxyRule,
-    public_url::PublicUrl,
-    refresh::RevocationScope,
-    signing_key::SigningKey,
+use crate::{
+    adapters::logging::parse_filter,
+    domain::{
+        ids::AccountName,
+        model_ref::{ModelName, ModelRef},
+        networks::{IpNet, parse_network},
+        oauth_client::EndpointUrl,
+        outbound_proxy::{InvalidProxy, ProxyChoice},
+        provider::ProviderType,
+        proxy::ProxyRule,
+        public_url::PublicUrl,
+        refresh::RevocationScope,
+        signing_key::SigningKey,
+    },
 };
 
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
@@ -45,8 +47,6 @@ kinds! {
         let address = if text == "localhost" { "127.0.0.1" } else { text };
         address.parse().or(Err("it must be an IP address, e.g. 127.0.0.1, or localhost"))
     };
-    url: EndpointUrl = EndpointUrl::parse;
-    public_url: PublicUrl = PublicUrl::parse;
     provider_name: AccountName = AccountName::parse;
     model: ModelRef = ModelRef::parse;
     model_name: ModelName = ModelName::parse;
@@ -79,7 +79,7 @@ kinds! {
         "0" => Ok(Duration::ZERO),
         text => parse_duration(text).or(Err("it must be a duration like 30s or 24h, or 0")),
     };
-    log_filter: String = |text| match EnvFilter::try_new(text) {
+    log_filter: String = |text| match parse_filter(text) {
         Ok(_valid) => Ok(text.to_owned()),
         Err(_not_a_filter) => Err("it must be a level (error, warn, info, debug, trace or off), or pairs like info,access=off"),
     };
@@ -89,6 +89,25 @@ kinds! {
         count.ok_or_else(|| format!("it must be a number from 1 to {MOST_CONNECTIONS}"))
     };
     grace: Duration = |text| parse_duration(text).or(Err("it must be a duration like 60s, or 0s"));
+}
+
+/// Reads a URL. An invalid one is not shown, because it may contain a password or a key.
+pub(super) fn url<'de, D: Deserializer<'de>, T: From<EndpointUrl>>(deserializer: D) -> Result<T, D::Error> {
+    parse_hidden(deserializer, EndpointUrl::parse).map(T::from)
+}
+
+/// Reads the public URL, like [`url`].
+pub(super) fn public_url<'de, D: Deserializer<'de>, T: From<PublicUrl>>(deserializer: D) -> Result<T, D::Error> {
+    parse_hidden(deserializer, PublicUrl::parse).map(T::from)
+}
+
+fn parse_hidden<'de, D, T, E>(deserializer: D, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: Display,
+{
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(|allowed| D::Error::custom(rejected_secret(&allowed.to_string())))
 }
 
 fn parse_text<'de, D, T, E>(deserializer: D, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, D::Error>
