@@ -49,7 +49,7 @@ impl StoredGoAccount {
 }
 
 /// Returns the query. `value_as_text` is SQL that converts the secret, a blob in both databases. Two tenants can
-/// use the same name, so a name may occur twice.
+/// use the same name, so a name may occur several times.
 fn query(value_as_text: &str) -> String {
     format!(
         "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \

@@ -122,8 +122,8 @@ impl Cause {
 /// does not know it.
 ///
 /// A code about the token, account or workspace is final, whatever the status. So is a 401 without a known code, as in
-/// OpenAI's client. A 429 and codes about the request (RFC 6749 section 5.2) leave the token unspent. Any other response
-/// may come from a proxy, a filter or an outage in front of the server, which must not cost a login.
+/// OpenAI's client. A 429 and codes about the request (RFC 6749 section 5.2) leave the token unspent. Any other
+/// response may come from a proxy, a filter or an outage in front of the server, which must not cost a login.
 pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failure {
     match (status, code) {
         (_, "refresh_token_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
