@@ -1,4 +1,4 @@
-//! Records metrics and renders them in Prometheus' text format. `app/counters.rs` and `store/timed.rs` define them.
+//! Records metrics and renders them in Prometheus' text format. `app/counters.rs` and `store/timed.rs` define most.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -33,7 +33,7 @@ pub fn start(describe: impl FnOnce()) -> Result<(), BuildError> {
     let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
     let recorder = builder.idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_IDLE_TIMEOUT)).build_recorder();
     let handle = recorder.handle();
-    // Another test of this process has installed a recorder.
+    // Happens only in tests: another test of this process has installed a recorder.
     if metrics::set_global_recorder(recorder).is_err() || RECORDER.set(handle.clone()).is_err() {
         return Ok(());
     }

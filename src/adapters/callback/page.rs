@@ -1,7 +1,7 @@
 //! Renders the pages that the browser shows after a callback.
 //!
-//! Their texts are fixed, except for the provider's error from a callback with a valid `state`, and for the names of
-//! accounts.
+//! Their texts are fixed, except for the provider's error from a callback with a valid `state`, and for the names and
+//! labels of accounts.
 
 use poem::{
     Response,

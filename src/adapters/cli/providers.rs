@@ -102,11 +102,11 @@ pub fn expected_secret(
     provider_type: Option<&str>,
 ) -> Result<AuthMethod, CliError> {
     let name = if name.as_str() == openai_codex::ALIAS { openai_codex::NAME } else { name.as_str() };
-    let find = |wanted: &str| list.iter().find(|provider| provider.name == wanted);
-    let Some(provider) = find(name).or_else(|| find(provider_type?)) else {
+    let find = |wanted: &str| list.iter().find(|account| account.name == wanted);
+    let Some(account) = find(name).or_else(|| find(provider_type?)) else {
         return Err(CliError::UnknownProvider(name.to_owned()));
     };
-    let methods = provider.auth_methods.iter().copied();
+    let methods = account.auth_methods.iter().copied();
     let mut pasted = methods.filter(|method| *method != AuthMethod::OAuth);
     match (pasted.next(), pasted.next()) {
         (Some(method), None) => Ok(method),
@@ -116,7 +116,7 @@ pub fn expected_secret(
 }
 
 /// Returns the secret and, if `with_cookie`, the cookie. With a cookie, the secret is optional. Prompts without echo if
-/// stdin is a terminal. Otherwise reads the secret from the first line of stdin, and the cookie from the rest.
+/// stdin is a terminal. Otherwise stdin is the secret, or a line with the secret followed by the cookie.
 fn read_secrets(
     name: &AccountName,
     kind: &str,
@@ -146,7 +146,7 @@ fn read_secrets(
     }
     (&mut stdin).take(limit).read_line(&mut secret)?;
     stdin.take(limit_of(MAX_PASTED_COOKIE_BYTES)).read_to_string(&mut cookie)?;
-    // A token has none of these characters, so such a first line belongs to the cookie.
+    // A single line is the cookie. A token has none of these characters, so such a first line belongs to the cookie.
     if cookie.trim().is_empty() || secret.contains(['=', ';', ':', '\'', '"', '\t']) {
         return Ok((None, Some((secret + &cookie).into())));
     }
@@ -158,15 +158,15 @@ pub fn providers_text(providers: &[ProviderSummary], times: &TimeFormatter) -> S
     let mut sorted: Vec<&ProviderSummary> = providers.iter().collect();
     // In natural order, work-2 comes before work-10.
     sorted.sort_by(|one, other| natord::compare(&one.name, &other.name));
-    let rows = sorted.into_iter().map(|provider| {
-        let state = if provider.enabled { provider.state } else { AccountState::Disabled };
-        let account = provider.account.as_ref().and_then(label).unwrap_or("-");
-        let expiry = provider.expires_at.map_or_else(|| "-".to_owned(), |at| times.expiry(at));
+    let rows = sorted.into_iter().map(|account| {
+        let state = if account.enabled { account.state } else { AccountState::Disabled };
+        let account_label = account.account.as_ref().and_then(label).unwrap_or("-");
+        let expiry = account.expires_at.map_or_else(|| "-".to_owned(), |at| times.expiry(at));
         [
-            provider.name.clone(),
-            provider.provider_type.map_or("-", ProviderType::as_str).to_owned(),
+            account.name.clone(),
+            account.provider_type.map_or("-", ProviderType::as_str).to_owned(),
             state.in_words(),
-            account.to_owned(),
+            account_label.to_owned(),
             expiry,
         ]
     });

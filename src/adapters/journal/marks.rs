@@ -1,5 +1,5 @@
-//! Stores marks as empty files. The name consists of the account and the version of the tokens, which only the journal
-//! of another gateway has.
+//! Stores marks as empty files. The name consists of the account and a token version. The tokens themselves are only in
+//! the journal of another gateway.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ impl FolderJournal {
         Ok(true)
     }
 
-    /// Writes the marks of the versions of which the journal has nothing yet. Reads the folder twice in all.
+    /// Writes marks, unless the journal has the same or a later version. Reads the folder at most twice in all.
     pub(super) fn write_marks(&self, mut versions: HashMap<AccountName, TokenVersion>) -> io::Result<()> {
         for path in self.paths()? {
             let Some((name, known)) = version_in(&path) else { continue };
@@ -43,7 +43,7 @@ impl FolderJournal {
         if versions.is_empty() { Ok(()) } else { self.create_marks(&versions) }
     }
 
-    /// Creates marks in place of the accounts' earlier records, marks and presentations.
+    /// Creates marks in place of the accounts' earlier committed records, marks and presented tokens.
     fn create_marks(&self, versions: &HashMap<AccountName, TokenVersion>) -> io::Result<()> {
         for (name, version) in versions {
             let path = self.folder.join(format!("{name}.{version}{MARK}"));

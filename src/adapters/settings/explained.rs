@@ -89,7 +89,7 @@ impl Settings {
         Ok(explained)
     }
 
-    /// Returns all errors: each invalid setting, or else the first contradiction between settings.
+    /// Returns the error of each invalid setting. If all are valid, returns the first contradiction between settings.
     pub fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let configured = match sources::configured(file.as_deref(), environment) {
@@ -191,13 +191,13 @@ impl Settings {
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))
         .collect::<Vec<_>>();
-        all.extend(self.providers.iter().flat_map(account));
+        all.extend(self.providers.iter().flat_map(account_settings));
         all
     }
 }
 
 /// Returns the settings that are shown for every account.
-fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
+fn account_settings(account: &ProviderDefinition) -> Vec<(String, String)> {
     let key = |member: &str| format!("providers.{}.{member}", account.name);
     let mut shown = vec![
         (key("type"), account.provider_type.to_string()),

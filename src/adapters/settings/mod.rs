@@ -70,7 +70,7 @@ pub struct Settings {
     pub remember: Duration,
     pub requests: RequestSettings,
     pub log: LogSettings,
-    /// The built-in providers and the configured ones.
+    /// The definitions of the built-in accounts and the configured ones.
     pub providers: Vec<ProviderDefinition>,
 }
 

@@ -1,4 +1,4 @@
-//! The section `providers`: changes the built-in providers and adds others.
+//! The section `providers`: changes the built-in accounts and adds others.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// The grace window of cookies. A cookie can be presented many times, so a retry after an unknown outcome is safe.
+/// The grace window of cookies. It applies only to a cookie that the provider does not replace, so a retry is safe.
 const COOKIE_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `providers.<name>`. The table in the README explains each setting. `None` is the default of the provider type.
@@ -70,7 +70,7 @@ pub(super) struct ProviderSection {
     extra_authorize_params: BTreeMap<String, String>,
 }
 
-/// Returns the built-in providers and the configured ones, sorted by name.
+/// Returns the definitions of the built-in accounts and the configured ones, sorted by name.
 pub(super) fn definitions(
     mut sections: BTreeMap<String, ProviderSection>,
     callback_port: u16,
@@ -97,7 +97,7 @@ pub(super) fn proxy_choices(
     own.map(|(name, choice)| Ok((parsed(name)?, choice))).collect()
 }
 
-/// Rejects two enabled providers with different issuers and without `requires_iss`. All logins share one redirect URI,
+/// Rejects two enabled accounts with different issuers and without `requires_iss`. All logins share one callback port,
 /// so without `iss` one server could return the other's code (mix-up attack, RFC 9700, section 4.4).
 fn check_issuers(definitions: &[ProviderDefinition]) -> Result<(), SettingsError> {
     let enabled = definitions.iter().filter(|definition| definition.enabled);
@@ -159,7 +159,7 @@ impl ProviderSection {
         })
     }
 
-    /// Returns the fixed type of a built-in provider, or the configured type of another one.
+    /// Returns the fixed type of a built-in account, or the configured type of another one.
     fn type_of(&self, name: &str) -> Result<ProviderType, SettingsError> {
         let key = || format!("providers.{name}.type");
         let why = "a provider that is not built in needs a type";
@@ -175,7 +175,7 @@ impl ProviderSection {
     }
 
     /// Returns the OAuth client. Returns `None` if the authorize URL or the token URL is neither configured nor derived
-    /// from an issuer; the provider then has no OAuth login.
+    /// from an issuer; the account then has no OAuth login.
     fn oauth(
         &self,
         name: &str,

@@ -1,9 +1,9 @@
 //! Sends a request to a provider with an account's token.
 //!
 //! After a 401, the token is refreshed even if it has not expired, unless a refresh cannot help
-//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). If the request's body is still available, the
-//! request is sent once more, and the caller does not see the 401. Concurrent 401 responses for one token version cause
-//! one refresh. A 403 does not trigger a refresh.
+//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). With the new token, the request is sent once
+//! more, and the caller gets only the second response. If its body was streamed, the caller must send it again.
+//! Concurrent 401 responses for one token version cause one refresh. A 403 does not trigger a refresh.
 
 use std::sync::Arc;
 

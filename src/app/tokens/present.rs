@@ -91,7 +91,7 @@ impl Tokens {
         outcome
     }
 
-    /// Returns the session of the current token; None if the token does not open.
+    /// Returns the session that the current access token names; None if it names none or does not open.
     fn session_of(&self, credential: &SealedCredential) -> Option<SessionId> {
         let current = self.vault.open_access_token(credential).ok()?;
         SessionId::of(&current)

@@ -1,4 +1,4 @@
-//! Revokes refresh tokens that are no longer used (RFC 7009). Retries for up to a day if the provider does not respond.
+//! Revokes refresh tokens that are no longer used (RFC 7009). Retries for up to a day until the provider has decided.
 //!
 //! The transaction that takes an account's token out of use also queues its revocation, so that a crash does not lose
 //! the revocation. With some providers, a revocation ends everything that the user has granted to the client
@@ -35,9 +35,9 @@ const MAX_PER_SWEEP: usize = 20;
 pub enum Revocation {
     /// The provider confirmed the revocation.
     Revoked,
-    /// The provider did not respond. The revocation is retried for up to a day.
+    /// The provider has neither confirmed nor refused it yet. The revocation is retried for up to a day.
     Pending,
-    /// The revocation would end another login of the same user. It waits for up to a day.
+    /// The revocation could end another login of the same user. It waits for up to a day.
     Waiting,
     /// The token cannot be revoked. It stays valid at the provider until it expires.
     Failed,
@@ -212,8 +212,8 @@ impl Tokens {
             let user_id = account.metadata.account.user_id.as_deref();
             client.is_some_and(|client| revocation.may_share_grant(client, user_id))
         });
-        // The user of an unreadable account is unknown, so any user may be the same. So is the provider type, if the
-        // account is not configured.
+        // The user of an unreadable account is unknown. So is its provider type, if the account is not configured. An
+        // unknown value may be the same as the token's.
         let is_unreadable = stored.unreadable.iter().any(|account| {
             self.directory.catalog.get(&account.name).is_none_or(|definition| {
                 definition.revoking_client().is_some_and(|client| revocation.may_share_grant(client, None))

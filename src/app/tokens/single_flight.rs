@@ -1,4 +1,4 @@
-//! Joins concurrent refreshes of the same tokens in this process: the first caller starts one, and all wait for it.
+//! Joins concurrent refreshes of the same tokens in this process: the first to join runs one for all.
 
 use std::{
     collections::HashMap,
@@ -30,9 +30,9 @@ type OutcomeReceiver = watch::Receiver<Option<RefreshOutcome>>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, (OutcomeReceiver, IsAwaited)>>>);
 
-/// A caller's role in a refresh.
+/// The role of a caller, or of the schedule, in a refresh.
 pub(super) enum Role {
-    /// No refresh was running, so this caller must run it.
+    /// No refresh was running, so the holder must run one.
     Leader(Leader, Follower),
     Follower(Follower),
 }

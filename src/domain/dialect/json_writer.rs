@@ -4,7 +4,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{InvalidRequest, raw_json::Text};
 
-/// The JSON written so far. A `text` is a string as the caller's JSON spells it, a `word` one without escapes.
+/// The JSON written so far. A `text` is a string with its JSON escapes, a `word` a string that is escaped when written.
 #[derive(Debug, Default)]
 pub(super) struct JsonWriter(String);
 

@@ -214,7 +214,7 @@ impl<'a> Members<'a> {
         self.list.iter().map(|(name, value)| (&**name, *value))
     }
 
-    /// Returns the names of the members that were not taken out.
+    /// Returns the names of the remaining members that are not `null`.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().filter(|(_, value)| !is_null(value)).map(|(name, _)| &**name)
     }

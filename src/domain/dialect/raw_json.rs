@@ -69,7 +69,7 @@ impl<'a> List<'a> {
         value.get().starts_with('[').then_some(Self { path, json: value.get() })
     }
 
-    /// Parses a stored array.
+    /// Returns a stored array of items, which errors call `input`.
     pub(super) fn of_json(json: &'a str) -> Self {
         Self { path: "input".to_owned(), json }
     }

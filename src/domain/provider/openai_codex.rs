@@ -3,10 +3,10 @@
 use super::descriptor::{Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
-/// The name of the built-in provider.
+/// The name of the provider type and of its built-in account.
 pub const NAME: &str = "openai-codex";
 
-/// A second name of the built-in provider: `/v1/auth/openai/...` means `/v1/auth/openai-codex/...`.
+/// A second name of both: `/v1/auth/openai/...` means `/v1/auth/openai-codex/...`.
 pub const ALIAS: &str = "openai";
 
 /// Resolves the alias in the name of an account or a provider type.

@@ -38,7 +38,7 @@ pub enum Cause {
     WorkspaceDeactivated,
     /// A 401 without a known code.
     Unauthorized,
-    /// The new tokens belong to another account.
+    /// The new tokens belong to another user or workspace.
     AccountMismatch,
     TimedOut,
     ConnectionLost,
@@ -121,9 +121,9 @@ impl Cause {
 /// Classifies an error response of a token endpoint. `code` is the provider's error code, or `unknown` if the gateway
 /// does not know it.
 ///
-/// A known token code is final, whatever the status. So is a 401 without a known code, as in OpenAI's client. Any other
-/// response may come from a proxy, a filter or an outage in front of the server, which must not cost a login. Some
-/// codes of RFC 6749 section 5.2 refuse the request, not the token.
+/// A code about the token, account or workspace is final, whatever the status. So is a 401 without a known code, as in
+/// OpenAI's client. A 429 and codes about the request (RFC 6749 section 5.2) leave the token unspent. Any other
+/// response may come from a proxy, a filter or an outage in front of the server, which must not cost a login.
 pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failure {
     match (status, code) {
         (_, "refresh_token_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
