@@ -60,8 +60,8 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
 /// keeps it valid for a while after its owner replaces it.
 ///
 /// # Errors
-/// [`StartError::RotatesHereOnly`] if `GOCLAW_GATEWAY_URL` names another gateway. [`StartError::NoDatabase`] if the
-/// gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own file: the variable may be a copy for
+/// [`StartError::RotatesHereOnly`] if `GOCLAW_GATEWAY_URL` names another gateway. [`StartError::NotStartedYet`] if
+/// the gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own file: the variable may be a copy for
 /// commands, an outdated one, or a program's token, which must not become valid as the previous gateway token.
 pub(super) async fn rotate(
     settings: &Settings,
@@ -73,7 +73,7 @@ pub(super) async fn rotate(
         return Err(StartError::RotatesHereOnly);
     }
     first_start::check_data_folder(settings)?;
-    check_exists(&settings.database)?;
+    check_exists(&settings.database).map_err(|_no_database| StartError::NotStartedYet(settings.token_file()))?;
     let own_file = settings.data_dir.join("gateway.token");
     if environment.text("GOCLAW_TOKEN").is_some() && own_file.exists() {
         return Err(StartError::AmbiguousToken(own_file));

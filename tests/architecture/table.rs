@@ -69,6 +69,7 @@ const OUTBOUND: &[&str] = &[
     "crate::domain",
     "crate::adapters::connect_failure",
     "crate::adapters::draft",
+    "crate::adapters::logging",
     "crate::adapters::outbound",
 ];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];

@@ -38,6 +38,16 @@ async fn a_plan_limit_is_reported_and_the_account_stays_active() {
 }
 
 #[tokio::test]
+async fn a_refresh_by_command_succeeds_only_if_there_are_new_tokens() {
+    let (provider, home, _gateway) = signed_in().await;
+    assert_eq!(home.run(&["auth", "refresh"]).code, Some(0));
+    let limit = json!({"kind": "status", "status": 429, "body": "{}"});
+    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": limit})).await;
+    let refused = home.run(&["auth", "refresh"]);
+    assert!(refused.code == Some(1) && refused.stdout.contains("rate-limits"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_refusal_reaches_the_caller_the_status_the_cli_and_the_events() {
     for (fault, code) in [
         ("deactivated_workspace", "deactivated_workspace"),

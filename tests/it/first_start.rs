@@ -152,13 +152,14 @@ fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
         ("GOCLAW_PORT", "70000", &["server.port = \"70000\"", "1 to 65535"]),
         ("GOCLAW_PORT", "0", &["server.port = \"0\"", "1 to 65535"]),
         ("GOCLAW_LOG__FILTER", "access=loud", &["log.filter = \"access=loud\"", "info,access=off"]),
+        ("GOCLAW_LOG__FILTER", "warning", &["log.filter = \"warning\"", "error, warn, info"]),
         ("GOCLAW_CALLBACK__TIMEOUT", "soon", &["callback.timeout = \"soon\"", "6m"]),
         ("GOCLAW_CALLBACK__PORT", "-1", &["callback.port = \"-1\"", "1 to 65535"]),
         ("GOCLAW_DATABASE__URL", "mysql:CANARY", &["database.url = (not shown)", "sqlite:PATH"]),
         (
             "GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER",
             "http://auth.example",
-            &["providers.openai-codex.issuer = \"http://auth.example\"", "https"],
+            &["providers.openai-codex.issuer = (not shown)", "https"],
         ),
         (
             "GOCLAW_PROVIDERS__OPENAI_CODEX__TYPE",

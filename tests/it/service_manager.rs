@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::support::{
-    command_output::KilledOnDrop,
+    command_output::{CommandOutput, KilledOnDrop},
     gateway::{Home, TEST_DEADLINE, eventually, http},
 };
 
@@ -100,4 +100,10 @@ async fn systemd_credentials_are_used_unless_settings_override_them() {
     };
     eventually("the token of the credential to be accepted", list_accounts).await;
     assert!(!home.data_dir().join("gateway.token").exists(), "the credential's token is used");
+    // Only the service has the credentials, so a command must not take the key for the gateway's own one.
+    let mut command = home.command(&["keys", "rotate"]);
+    command.env_remove("CREDENTIALS_DIRECTORY").env("GOCLAW_SERVER__TOKEN", TOKEN);
+    fs::write(home.data_dir().join("encryption.key"), "2a".repeat(32)).expect("a file");
+    let refused = CommandOutput::of(command);
+    assert!(refused.stdout.contains("The keys are configured"), "{refused:?}");
 }

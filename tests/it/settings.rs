@@ -226,21 +226,33 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
     invalid setting server.allowed_origins = "null": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
     invalid setting server.allowed_origins = "file:///app": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
     invalid setting server.allowed_origins = "https://*.app.example": it must be an origin as browsers send it: scheme, host and port, without a path, e.g. http://localhost:8080 or app://obsidian.md
-    invalid setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
+    invalid setting webhook.url = (not shown): it must be https (http is allowed on a loopback host only)
     invalid setting webhook.secret = (not shown): it must have at least 24 characters, and valid base64 after whsec_
     invalid setting webhook.secret = (not shown): it must have at least 24 characters, and valid base64 after whsec_
     invalid setting providers.work.type = "other": it must be one of openai-codex, suno, dashscope
     invalid setting providers.suno.type = "dashscope": the built-in provider suno always has the type suno
     invalid setting providers.suno.enabled = "yes": it must be true or false
     invalid setting providers.suno.refresh_grace = "long": it must be a duration like 60s, or 0s
-    invalid setting providers.openai-codex.token_url = "http://evil.example/": it must be https (http is allowed on a loopback host only)
-    invalid setting providers.openai-codex.issuer = "https://user@auth.example": it must not contain a user name, a password or a fragment
+    invalid setting providers.openai-codex.token_url = (not shown): it must be https (http is allowed on a loopback host only)
+    invalid setting providers.openai-codex.issuer = (not shown): it must not contain a user name, a password or a fragment
     invalid setting providers.openai-codex.revocation = "all": it must be family or grant
     invalid setting providers.openai-codex.redirect_host = "gateway.example": it must be localhost, 127.0.0.1 or [::1], because the browser is redirected to its own machine
     invalid setting providers.openai-codex.extra_authorize_params.state = "x": the gateway sets this parameter itself
     invalid setting providers.openai-codex.proxy_paths = "/wham": it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*, each after a method or for all of them, e.g. GET codex/models
     invalid setting providers.openai-codex.user_agent = "goclaw\n": it must be visible ASCII
     "#);
+}
+
+/// A namespace with a service called `goclaw` sets these variables in every container.
+#[test]
+fn variables_that_kubernetes_sets_for_a_service_are_not_settings() {
+    let links = [
+        ("GOCLAW_SERVICE_HOST", "10.0.0.7"),
+        ("GOCLAW_SERVICE_PORT_HTTP", "3577"),
+        ("GOCLAW_PORT", "tcp://10.0.0.7:3577"),
+        ("GOCLAW_PORT_3577_TCP_ADDR", "10.0.0.7"),
+    ];
+    assert_eq!(load(&links).unwrap().server.port, 3577);
 }
 
 #[test]

@@ -163,6 +163,17 @@ async fn a_rotation_is_refused_while_a_variable_contradicts_the_token_file() {
     assert!(!home.data_dir().join("gateway.token.previous").exists());
 }
 
+/// The command would replace the token of this machine's gateway, which may never have run.
+#[test]
+fn a_rotation_is_refused_if_the_commands_go_to_another_gateway() {
+    let home = Home::without_provider();
+    let mut command = home.command(&["tokens", "rotate"]);
+    command.env("GOCLAW_GATEWAY_URL", "https://gateway.example").env("GOCLAW_TOKEN", "t".repeat(40));
+    let refused = CommandOutput::of(command);
+    assert!(refused.code == Some(1) && refused.stderr.contains("GOCLAW_GATEWAY_URL"), "{refused:?}");
+    assert!(!home.data_dir().exists());
+}
+
 #[tokio::test]
 async fn a_rotation_that_fails_leaves_the_old_tokens_valid() {
     let home = Home::without_provider();

@@ -1,5 +1,7 @@
 //! Tests of API tokens: the default scope, revocation on every replica, and the CLI.
 
+use std::process::Stdio;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -144,5 +146,11 @@ async fn a_token_that_could_not_be_printed_is_revoked() {
     // Every write to this stdout fails.
     command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("/dev/full"));
     assert!(!command.status().expect("it runs").success());
+    assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
+    let mut command = home.command(&["tokens", "create", "editor"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+    // The reader has closed the pipe before the gateway responds.
+    drop(child.stdout.take());
+    assert!(!child.wait().expect("it ends").success());
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
 }

@@ -1,5 +1,7 @@
 //! Tests of what an operator sees of a running gateway: access log, request records, usage and metrics.
 
+use std::{fs::File, process::Stdio};
+
 use http_message::Method;
 use serde_json::{Value, json};
 
@@ -275,5 +277,29 @@ async fn requests_tail_prints_each_request_also_after_a_restart_of_the_gateway()
         home.printed("tail", "stderr").contains("waiting for the gateway").then_some(())
     })
     .await;
-    wait_for_line(&home.start().await).await;
+    let gateway = home.start().await;
+    wait_for_line(&gateway).await;
+    // As in `goclaw requests tail | head -1`.
+    let mut command = home.command(&["requests", "tail"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+    drop(child.stdout.take());
+    let ended = || {
+        let ended = child.try_wait().expect("a child");
+        let request = gateway.get("/v1/audit");
+        async move {
+            request.await;
+            ended
+        }
+    };
+    assert!(eventually("the end of the command", ended).await.success());
+}
+
+/// The disk of the log may be full, or the program that reads it may have ended.
+#[tokio::test]
+async fn a_gateway_serves_although_its_log_cannot_be_written() {
+    let home = Home::without_provider();
+    let mut command = home.command(&[]);
+    command.stderr(File::options().write(true).open("/dev/full").expect("/dev/full"));
+    let gateway = home.wait_until_healthy(command.spawn().expect("it starts")).await;
+    assert_eq!(gateway.get("/v1/providers").await.status, 200);
 }

@@ -9,6 +9,21 @@ use crate::support::{
     provider::Provider,
 };
 
+/// As in a container whose variables are those of its gateway.
+#[tokio::test]
+async fn a_client_command_needs_no_secrets_of_a_gateway_on_postgresql() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for arguments in [["health"].as_slice(), &["tokens", "list"]] {
+        let mut command = home.command(arguments);
+        command
+            .env("GOCLAW_DATABASE__URL", "postgres://user@database.invalid/goclaw")
+            .env("GOCLAW_TOKEN", &gateway.token);
+        let done = CommandOutput::of(command);
+        assert_eq!(done.code, Some(0), "{arguments:?}: {done:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_token_file_is_used_only_for_the_local_gateway() {
     let home = Home::without_provider();
