@@ -92,7 +92,10 @@ fn says_prefetch(purpose: &HeaderValue) -> bool {
 fn has_loopback_host(headers: &HeaderMap, port: u16) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == format!("{name}:{port}").as_str())
+    // Browsers leave out the port of the scheme.
+    let is_default_port = port == 80;
+    let names = ["localhost", "127.0.0.1", "[::1]"];
+    names.iter().any(|name| host == format!("{name}:{port}").as_str() || (is_default_port && host == *name))
 }
 
 #[handler]

@@ -156,10 +156,10 @@ impl Tokens {
         match self.refresh_refused(name, definition, version, unauthorized).await {
             // The successor may have expired during a slow response.
             Replacement::Replaced => self.usable(name).await.map(Some),
-            Replacement::Failed if unauthorized == Unauthorized::Dead => match self.error_without_token(name) {
-                AppError::NeedsReauth(_) => Ok(None),
-                error => Err(error),
-            },
+            Replacement::Failed if unauthorized == Unauthorized::Dead => {
+                let error = self.error_without_token(name);
+                if matches!(error, AppError::NeedsReauth(_)) { Ok(None) } else { Err(error) }
+            }
             Replacement::Failed | Replacement::Useless => Ok(None),
         }
     }
