@@ -100,14 +100,14 @@ impl Logins {
                         let logins = Arc::clone(&self);
                         replies.push(Box::pin(async move {
                             let reply = logins.reply_to(hit.response).await;
-                            let has_page = has_outcome_page(&reply);
+                            let may_be_followed = may_be_followed(&reply);
                             (hit.reply)(reply);
-                            has_page
+                            may_be_followed
                         }));
                     }
                     CallbackEvent::OutcomeShown => close_timer = Some(self.timer(CLOSE_AFTER_PAGE)),
                 },
-                Some(has_page) = replies.next() => if has_page {
+                Some(may_be_followed) = replies.next() => if may_be_followed {
                     close_timer = Some(self.timer(WAIT_FOR_PAGE));
                 },
                 () = or_never(close_timer.as_mut()) => close_timer = None,
@@ -161,12 +161,15 @@ impl Logins {
     }
 }
 
-/// Whether the browser fetches an outcome page after this reply. Only the state of a login leads to such a reply, so
-/// callbacks with other states do not keep the port open.
-fn has_outcome_page(reply: &CallbackReply) -> bool {
+/// Whether the browser may send another request after this reply: for the outcome page, or because the login is still
+/// being completed. Only the state of a login leads to such a reply, so callbacks with other states do not keep the port
+/// open.
+fn may_be_followed(reply: &CallbackReply) -> bool {
     match reply {
-        CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved => true,
-        CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable => false,
+        CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved | CallbackReply::Finishing => {
+            true
+        }
+        CallbackReply::Rejected | CallbackReply::Unavailable => false,
     }
 }
 
