@@ -243,18 +243,6 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
     "#);
 }
 
-/// A namespace with a service called `goclaw` sets these variables in every container.
-#[test]
-fn variables_that_kubernetes_sets_for_a_service_are_not_settings() {
-    let links = [
-        ("GOCLAW_SERVICE_HOST", "10.0.0.7"),
-        ("GOCLAW_SERVICE_PORT_HTTP", "3577"),
-        ("GOCLAW_PORT", "tcp://10.0.0.7:3577"),
-        ("GOCLAW_PORT_3577_TCP_ADDR", "10.0.0.7"),
-    ];
-    assert_eq!(load(&links).unwrap().server.port, 3577);
-}
-
 #[test]
 fn an_error_about_an_unknown_key_lists_the_known_keys() {
     let variables = ["SERVER__PROT", "NONSENSE", "ENCRYPTION__KEYZ", "AGENT__MODEL", "SERVERR__PORT", "LOG_FILTER"];

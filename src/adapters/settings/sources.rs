@@ -24,7 +24,8 @@ const SHORT_NAMES: [(&str, &str); 3] = [
     ("GOCLAW_PORT", "GOCLAW_SERVER__PORT"),
 ];
 
-/// The environment variables of the process, read once at the start. An empty variable counts as not set.
+/// The environment variables of the process, read once at the start. A variable that is empty, or that Kubernetes has
+/// set for a service, counts as not set.
 #[derive(Clone)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -37,7 +38,7 @@ impl Environment {
     }
 
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+        Self(pairs.into_iter().filter(|(name, value)| !value.is_empty() && !is_service_link(name, value)).collect())
     }
 
     /// Returns this environment without the variables `names`.
@@ -68,7 +69,7 @@ impl Environment {
     fn settings(&self) -> Result<Map<String, String>, SettingsError> {
         let mut settings = Map::new();
         for (name, value) in &self.0 {
-            if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) || is_service_link(name, value) {
+            if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) {
                 continue;
             }
             let long = SHORT_NAMES.iter().find(|(short, _)| short == name).map(|(_, long)| *long);

@@ -24,6 +24,22 @@ async fn a_client_command_needs_no_secrets_of_a_gateway_on_postgresql() {
     }
 }
 
+/// A namespace with a service called `goclaw` sets these variables in every container.
+#[tokio::test]
+async fn variables_that_kubernetes_sets_for_a_service_are_ignored() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let mut command = home.command(&["tokens", "list"]);
+    command.env("GOCLAW_SERVER__PORT", home.port.to_string()).env("GOCLAW_TOKEN", &gateway.token).envs([
+        ("GOCLAW_SERVICE_HOST", "192.0.2.1"),
+        ("GOCLAW_SERVICE_PORT_HTTP", "9"),
+        ("GOCLAW_PORT", "tcp://192.0.2.1:9"),
+        ("GOCLAW_PORT_9_TCP_ADDR", "192.0.2.1"),
+    ]);
+    let done = CommandOutput::of(command);
+    assert_eq!(done.code, Some(0), "{done:?}");
+}
+
 #[tokio::test]
 async fn the_token_file_is_used_only_for_the_local_gateway() {
     let home = Home::without_provider();
