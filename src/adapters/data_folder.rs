@@ -2,15 +2,18 @@
 //! encryption key, that user could decrypt new tokens, and with a planted gateway token, call the API.
 
 use std::{
+    ffi::OsString,
     fs::{self, Metadata, Permissions},
     io,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf, absolute},
 };
 
 use rustix::process::geteuid;
 
 const STICKY: u32 = 0o1000;
+/// Maximum number of symbolic links in the folder's path, as in Linux.
+const MOST_LINKS: usize = 40;
 
 #[derive(Debug, thiserror::Error)]
 pub enum UnsafeFolder {
@@ -42,15 +45,12 @@ pub enum UnsafeFolder {
 /// # Errors
 /// Another user owns a file or folder, or may change a folder; a file is a symbolic link; or a check failed.
 pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Result<(), UnsafeFolder> {
-    let folder = match fs::canonicalize(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found.map_err(failed("find", folder))?,
-    };
-    for parent in folder.ancestors().skip(1) {
-        let metadata = fs::metadata(parent).map_err(failed("check", parent))?;
+    let Some(Resolved { folder, parents }) = resolve(folder)? else { return Ok(()) };
+    for parent in parents {
+        let metadata = fs::metadata(&parent).map_err(failed("check", &parent))?;
         if metadata.mode() & 0o002 != 0 && metadata.mode() & STICKY == 0 {
             let (owner, mode) = (metadata.uid(), mode(&metadata));
-            return Err(UnsafeFolder::OpenParent { path: parent.to_owned(), owner, mode });
+            return Err(UnsafeFolder::OpenParent { path: parent, owner, mode });
         }
     }
     check_folder(&folder, &fs::metadata(&folder).map_err(failed("check", &folder))?)?;
@@ -58,6 +58,55 @@ pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Res
         own_metadata(&folder.join(name))?;
     }
     files.iter().try_for_each(|name| check_and_make_private(&folder.join(name)))
+}
+
+/// Where a path leads.
+struct Resolved {
+    /// The path without links.
+    folder: PathBuf,
+    /// The folders in which the parts of the path, and of the links on it, are looked up. Their writers decide where
+    /// the path leads.
+    parents: Vec<PathBuf>,
+}
+
+/// Follows the links in a path, like `fs::canonicalize`. Returns `None` if the folder does not exist.
+fn resolve(path: &Path) -> Result<Option<Resolved>, UnsafeFolder> {
+    let (mut folder, mut parents, mut links) = (PathBuf::from("/"), Vec::new(), 0);
+    let mut names = reversed_names(&absolute(path).map_err(failed("find", path))?);
+    while let Some(name) = names.pop() {
+        if name == ".." {
+            folder.pop();
+            continue;
+        }
+        let next = folder.join(name);
+        let metadata = match fs::symlink_metadata(&next) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found.map_err(failed("find", &next))?,
+        };
+        parents.push(folder.clone());
+        if !metadata.is_symlink() {
+            folder = next;
+            continue;
+        }
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(failed("find", path)(io::Error::other("it has too many symbolic links")));
+        }
+        let target = fs::read_link(&next).map_err(failed("follow", &next))?;
+        if target.is_absolute() {
+            folder = PathBuf::from("/");
+        }
+        names.extend(reversed_names(&target));
+    }
+    Ok(Some(Resolved { folder, parents }))
+}
+
+/// Returns the names in a path, the last one first.
+fn reversed_names(path: &Path) -> Vec<OsString> {
+    let names = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    let mut names: Vec<OsString> = names.map(|part| part.as_os_str().to_owned()).collect();
+    names.reverse();
+    names
 }
 
 /// Checks a file, or a folder with its files, and makes the files private.

@@ -72,8 +72,17 @@ fn a_parent_that_everybody_may_change_is_refused_unless_it_is_sticky() {
     let home = home.with("GOCLAW_DATA_DIR", &parent.join("data").display().to_string());
     set_mode(&parent, 0o777);
     assert_refused(&home, &["chmod o-w", &parent.display().to_string()]);
+    // In an open folder, there may also be a link to a safe one, or a link on the way to it.
+    fs::remove_dir(parent.join("data")).expect("an empty folder");
+    fs::create_dir(home.path().join("safe")).expect("a folder");
+    symlink("../safe", parent.join("data")).expect("a link");
+    assert_refused(&home, &["chmod o-w", &parent.display().to_string()]);
+    symlink("open/data", home.path().join("link")).expect("a link");
+    let home = home.with("GOCLAW_DATA_DIR", &parent.with_file_name("link").display().to_string());
+    assert_refused(&home, &["chmod o-w", &parent.display().to_string()]);
     set_mode(&parent, 0o1777);
     assert_eq!(home.run(&["migrate"]).code, Some(0));
+    assert!(parent.with_file_name("safe").join("goclaw.db").exists());
 }
 
 #[tokio::test]
