@@ -23,6 +23,11 @@ pub enum UnsafeFolder {
     )]
     Foreign { path: PathBuf, owner: u32, user: u32, mode: u32 },
     #[error(
+        "{path} belongs to user {owner} (mode {mode:04o}) and this process to root; run the command as that user: sudo -u \
+         '#{owner}' goclaw"
+    )]
+    ForeignToRoot { path: PathBuf, owner: u32, mode: u32 },
+    #[error(
         "{path} is writable by others (owner {owner}, mode {mode:04o}); look through it, then restrict it with: chmod go-w \
          {path}"
     )]
@@ -53,7 +58,12 @@ pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Res
             return Err(UnsafeFolder::OpenParent { path: parent, owner, mode });
         }
     }
-    check_folder(&folder, &fs::metadata(&folder).map_err(failed("check", &folder))?)?;
+    let metadata = fs::metadata(&folder).map_err(failed("check", &folder))?;
+    // Root's own gateway has a folder of root, so this one is a service's, which `chown` would break.
+    if geteuid().is_root() && metadata.uid() != 0 {
+        return Err(UnsafeFolder::ForeignToRoot { owner: metadata.uid(), mode: mode(&metadata), path: folder });
+    }
+    check_folder(&folder, &metadata)?;
     for name in secrets {
         own_metadata(&folder.join(name))?;
     }

@@ -150,5 +150,6 @@ fn files_of_another_user_are_refused() {
         fs::remove_file(file).expect("it is there");
     }
     chown(home.data_dir(), Some(12_345), None).expect("root may do it");
-    assert_refused(&home, &["belongs to user 12345", "mode 0700", &home.data_dir().display().to_string()]);
+    let path = home.data_dir().display().to_string();
+    assert_refused(&home, &["belongs to user 12345", "mode 0700", &path, "sudo -u '#12345' goclaw"]);
 }
