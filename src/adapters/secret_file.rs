@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, Metadata},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -99,6 +99,22 @@ pub fn read_secret_file(path: &Path, managed_by: ManagedBy) -> Result<Option<Sec
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(SecretFileError::NotAFile { path: path.to_owned() });
     }
+    read(path, managed_by)
+}
+
+/// Reads a secret file of the owner once, like [`read_secret_file`]. It may also be a pipe, such as `<(pass show NAME)`
+/// in a shell. Waits until the pipe is closed.
+///
+/// # Errors
+/// As for [`read_secret_file`].
+pub fn read_secret_file_or_pipe(path: &Path) -> Result<Option<SecretString>, SecretFileError> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.file_type().is_fifo()) {
+        return Err(SecretFileError::NotAFile { path: path.to_owned() });
+    }
+    read(path, ManagedBy::Owner)
+}
+
+fn read(path: &Path, managed_by: ManagedBy) -> Result<Option<SecretString>, SecretFileError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(failed("open", path))?,

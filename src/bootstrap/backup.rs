@@ -23,7 +23,7 @@ use crate::{
             passphrase::{PassphraseFor, PassphraseOptions, ask, checked},
             render,
         },
-        secret_file::{ManagedBy, read_secret_file},
+        secret_file::{read_secret_file, read_secret_file_or_pipe},
         settings::{Environment, Settings},
         store::{TableRows, Tables},
         system::{SystemClock, SystemRandom},
@@ -128,7 +128,7 @@ fn to_stored_check(check: KeyCheck) -> StoredCheck {
 pub(super) fn read_passphrase(options: &PassphraseOptions, purpose: PassphraseFor) -> Result<SecretString, StartError> {
     match &options.passphrase_file {
         Some(path) if path.as_os_str() != "-" => {
-            let text = read_secret_file(path, ManagedBy::Owner)?;
+            let text = read_secret_file_or_pipe(path)?;
             let text = text.ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
             Ok(checked(&text, purpose)?)
         }

@@ -1,6 +1,6 @@
 //! Tests of `goclaw backup` and `goclaw restore`: with and without the token journal, and between both databases.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use goclaw::adapters::store::{TableCopy, TableRows, Tables};
 use serde_json::{Value, json};
@@ -230,6 +230,24 @@ fn each_table_of_the_schema_is_copied_or_local_to_a_machine() {
 
 async fn login_id_in(database: &Database) -> Value {
     json!(database.cell("login_id", "llm_providers").await)
+}
+
+#[tokio::test]
+async fn a_passphrase_may_come_from_a_pipe_of_the_shell() {
+    let home = Home::without_provider();
+    home.start().await.stop().await;
+    let line = "\"$0\" backup --passphrase-file <(echo \"$1\") backup.age";
+    let template = home.command(&[]);
+    let mut command = Command::new("bash");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_goclaw"), PASSPHRASE]).env_clear().current_dir(home.path());
+    command.envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let done = CommandOutput::of(command);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let new = Home::without_provider();
+    fs::create_dir_all(new.data_dir()).expect("a folder");
+    fs::copy(home.data_dir().join("encryption.key"), new.data_dir().join("encryption.key")).expect("the key");
+    let restored = restore(&new, &home.path().join("backup.age"), &[]);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
 }
 
 #[tokio::test]
