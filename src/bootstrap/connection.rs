@@ -15,9 +15,14 @@ use crate::adapters::{
     settings::{Environment, ServerSettings, Settings},
 };
 
+/// Returns the connection for a client command. Reads no token file unless the command `sends_token`.
+///
+/// # Errors
+/// Invalid settings, or a token file that cannot be read.
 pub(super) fn resolve(
     config: Option<PathBuf>,
     insecure: bool,
+    sends_token: bool,
     environment: &Environment,
 ) -> Result<Connection, StartError> {
     let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
@@ -39,7 +44,7 @@ pub(super) fn resolve(
     let configured = token.or_else(|| settings.server.token.filter(|_| is_local));
     let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
-        (None, Some(path)) => read_secret_file(path, managed_by)?,
+        (None, Some(path)) if sends_token => read_secret_file(path, managed_by)?,
         (configured, _) => configured,
     };
     Ok(Connection { token, token_file, insecure, ..own })

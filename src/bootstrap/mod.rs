@@ -154,7 +154,9 @@ async fn run_client_command(
     insecure: bool,
     environment: &Environment,
 ) -> Result<ExitCode, StartError> {
-    let connection = connection::resolve(config, insecure, environment)?;
+    // A damaged token file must not make a container's health check fail.
+    let sends_token = !matches!(command, ClientCommand::Health);
+    let connection = connection::resolve(config, insecure, sends_token, environment)?;
     let can_open_browser = environment.text("SSH_CONNECTION").is_none();
     let own_variables = environment.own_names();
     let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser, own_variables };

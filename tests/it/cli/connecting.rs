@@ -1,5 +1,7 @@
 //! Tests of how commands find the gateway and its token, when they do not send the token, and how they read secrets.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 
@@ -22,6 +24,16 @@ async fn a_client_command_needs_no_secrets_of_a_gateway_on_postgresql() {
         let done = CommandOutput::of(command);
         assert_eq!(done.code, Some(0), "{arguments:?}: {done:?}");
     }
+}
+
+#[tokio::test]
+async fn the_health_command_reads_no_token() {
+    let home = Home::without_provider();
+    let _gateway = home.start().await;
+    let file = home.data_dir().join("gateway.token");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("the mode");
+    assert_output(&home.run(&["health"]), 0, "The gateway at ");
+    assert_output(&home.run(&["tokens", "list"]), 1, &format!("{} may be read by others", file.display()));
 }
 
 /// A namespace with a service called `goclaw` sets these variables in every container.
