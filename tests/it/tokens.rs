@@ -154,3 +154,15 @@ async fn a_token_that_could_not_be_printed_is_revoked() {
     assert!(!child.wait().expect("it ends").success());
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
 }
+
+#[tokio::test]
+async fn a_rotated_token_that_could_not_be_printed_is_reported_with_the_next_step() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    let mut command = home.command(&["tokens", "rotate", "editor", "--overlap", "0s"]);
+    command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("/dev/full"));
+    let failed = command.output().expect("it runs");
+    let stderr = String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success() && stderr.contains("Rotate again: goclaw tokens rotate 'editor'"), "{stderr}");
+}

@@ -50,9 +50,16 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
         TokensCommand::Rotate { name: Some(name), overlap, output } => {
             let request = RotateTokenRequest { overlap: Some(overlap.as_secs()) };
             let response = client.rotate_token(name, &request).await?;
-            output.print_once(&response, |rotated| rotated.token.clone())?;
+            let until = times.time(response.body.previous_valid_until);
+            if let Err(unprinted) = output.print_once(&response, |rotated| rotated.token.clone()) {
+                let name = quoted(name);
+                render::error(&format!(
+                    "The new token was not shown. The old one is valid until {until}.\n\
+                     Rotate again: goclaw tokens rotate {name}"
+                ));
+                return Err(unprinted.into());
+            }
             if !output.json {
-                let until = times.time(response.body.previous_valid_until);
                 render::error(&format!("The new token is shown only once. The old one is valid until {until}."));
             }
         }
