@@ -169,6 +169,8 @@ pub enum StartError {
     NotInArchive(AccountName),
     #[error("the account {name:?} in {} has values that this version does not know", file.display())]
     InvalidAccount { file: PathBuf, name: String },
+    #[error("the account {name} is in {} twice; nothing was imported", file.display())]
+    AccountTwice { file: PathBuf, name: AccountName },
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
     #[error("the output cannot be written")]

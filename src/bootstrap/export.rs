@@ -114,9 +114,14 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     if archive.header().kind != ArchiveKind::Accounts {
         return Err(StartError::IsABackup(file.clone()));
     }
-    let mut accounts = Vec::new();
+    let mut accounts: Vec<PlaintextAccount> = Vec::new();
     while let Some(line) = archive.next_line()? {
-        accounts.extend(line.account.map(|account| to_plaintext(&account, file)).transpose()?);
+        let Some(account) = line.account else { continue };
+        let account = to_plaintext(&account, file)?;
+        if accounts.iter().any(|other| other.name == account.name) {
+            return Err(StartError::AccountTwice { file: file.clone(), name: account.name });
+        }
+        accounts.push(account);
     }
     let takes_all = options.names.is_empty();
     accounts.retain(|account| takes_all || options.names.contains(&account.name));

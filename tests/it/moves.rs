@@ -2,6 +2,10 @@
 
 use std::{fs, path::Path};
 
+use goclaw::adapters::{
+    archive::{ArchiveKind, ArchiveWriter, ArchivedAccount, Header, Line},
+    system::SystemRandom,
+};
 use http_message::Method;
 use serde_json::{Value, json};
 
@@ -174,6 +178,33 @@ async fn import_and_restore_refuse_each_other_s_files_and_drafts() {
     assert!(import.code == Some(1) && import.stderr.contains("draft of an export"), "{import:?}");
     assert!(run(&target, "import", &file, &["other"]).stderr.contains("not in the archive"));
     assert!(!target.data_dir().join("goclaw.db").exists());
+}
+
+/// One of them would be connected, and its name would be taken for the other one.
+#[test]
+fn an_archive_with_two_accounts_of_one_name_is_refused() {
+    let home = Home::without_provider();
+    let file = home.path().join("moving.age");
+    let header = Header::new(ArchiveKind::Accounts, 0);
+    let created = ArchiveWriter::create(&file, &PASSPHRASE.trim().into(), &SystemRandom, &header);
+    let mut archive = created.expect("a file");
+    for secret in ["sk-1", "sk-2"] {
+        let account = ArchivedAccount {
+            name: "work".to_owned(),
+            provider_type: "dashscope".to_owned(),
+            display_name: None,
+            enabled: true,
+            settings: json!({}),
+            access_token: Some(secret.into()),
+            refresh_token: None,
+        };
+        archive.write(&Line { account: Some(account), ..Line::default() }).expect("it is written");
+    }
+    archive.write(&Line { end: Some(2), ..Line::default() }).expect("it is written");
+    archive.finish().and_then(|draft| draft.publish()).expect("it is published");
+    let refused = run(&home, "import", &file, &[]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("the account work is in"), "{refused:?}");
+    assert!(file.exists() && !home.data_dir().join("goclaw.db").exists());
 }
 
 #[tokio::test]
