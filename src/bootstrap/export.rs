@@ -166,6 +166,17 @@ pub(super) async fn connect(
 ) -> Result<Imported, StartError> {
     let moving = open(settings).await?;
     let repeated = moving.check_import(&accounts, replace, origin).await?;
+    connect_checked(&moving, accounts, &repeated, replace, origin).await
+}
+
+/// Connects accounts that [`Moving::check_import`] has checked, except those that it returned as `repeated`.
+pub(super) async fn connect_checked(
+    moving: &Moving,
+    accounts: Vec<PlaintextAccount>,
+    repeated: &[AccountName],
+    replace: bool,
+    origin: Origin<'_>,
+) -> Result<Imported, StartError> {
     let mut imported =
         Imported { repeated: repeated.iter().map(AccountName::to_string).collect(), ..Imported::default() };
     for account in accounts.into_iter().filter(|account| !repeated.contains(&account.name)) {

@@ -8,7 +8,11 @@ use std::{
 
 use secrecy::SecretString;
 
-use super::{StartError, backup::print, export::connect};
+use super::{
+    StartError,
+    backup::print,
+    export::{self, connect},
+};
 use crate::{
     adapters::{
         cli::ImportOptions,
@@ -44,11 +48,14 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
     if !options.take_over {
         return Err(StartError::WouldShare("the Codex CLI"));
     }
-    // Rename the file first, so that the Codex CLI never uses a login that is connected here.
+    let origin = Origin { description: "the Codex CLI", exported_at: None };
+    // The database may have to be waited for, and the file stays in its place if the wait is interrupted.
+    let (moving, accounts) = (export::open(settings).await?, vec![account]);
+    let repeated = moving.check_import(&accounts, options.replace, origin).await?;
+    // Rename the file before connecting, so that the Codex CLI never uses a login that is connected here.
     let aside = with_suffix(file, ".taken-over");
     fs::rename(file, &aside).map_err(|source| StartError::SetAside { file: file.clone(), source })?;
-    let origin = Origin { description: "the Codex CLI", exported_at: None };
-    match connect(vec![account], options.replace, origin, settings).await {
+    match export::connect_checked(&moving, accounts, &repeated, options.replace, origin).await {
         Ok(imported) => print(&format!(
             "{} The Codex CLI is signed out: its file is now {}; delete it. To sign in to the Codex CLI again: codex login",
             imported.in_words(),

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -17,9 +18,10 @@ use goclaw::{
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::support::{
-    gateway::{Gateway, Home},
+    gateway::{Gateway, Home, TEST_DEADLINE, eventually},
     postgres::Database,
     provider::Provider,
 };
@@ -105,6 +107,32 @@ async fn a_login_of_the_codex_cli_is_imported_only_with_take_over() {
         assert_eq!(invalid.code, Some(1), "{invalid:?}");
         assert!(!invalid.stderr.contains("CANARY"), "{invalid:?}");
     }
+}
+
+/// The database may be down, and the owner may give up.
+#[tokio::test]
+async fn an_import_that_is_interrupted_while_it_waits_for_the_database_leaves_the_file() {
+    let provider = Provider::approving();
+    let LoginTokens { access_token, refresh_token } = log_in_elsewhere(&provider).await;
+    let database = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("postgres://user@{}/goclaw", database.local_addr().expect("an address"));
+    let home = Home::new(&provider)
+        .with("GOCLAW_DATABASE__URL", &url)
+        .with("GOCLAW_SERVER__TOKEN", "a-token-of-the-owner-with-32-bytes")
+        .with("GOCLAW_ENCRYPTION__KEY", &"2a".repeat(32));
+    let tokens = json!({"id_token": access_token, "access_token": access_token, "refresh_token": refresh_token});
+    let auth = json!({"OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": "2026-11-28T00:00:00Z"});
+    let file = private_file(&home.path().join("auth.json"), &auth.to_string());
+    let path = file.display().to_string();
+    let mut import = home.spawn(home.command(&["import", "--from", "codex", "--take-over", &path]), "import");
+    let connected = tokio::time::timeout(TEST_DEADLINE, database.accept()).await;
+    let _connection = connected.expect("a connection in time").expect("a connection");
+    assert!(file.exists());
+    let interrupted = Command::new("kill").args(["-s", "INT", &import.id().to_string()]).status().expect("kill runs");
+    assert!(interrupted.success());
+    let exit_status = || std::future::ready(import.try_wait().expect("its status"));
+    assert!(!eventually("the import to end", exit_status).await.success());
+    assert!(file.exists());
 }
 
 /// Encrypts a secret in the form of the GoClaw service in Go.
