@@ -1,10 +1,14 @@
 //! `goclaw demo`: runs a simulated provider and a gateway in a temporary folder, and prints a guide to try them. Uses
 //! only this machine, reads no configuration, and deletes its files at the end.
 
-use std::{io, net::TcpListener, path::Path, time::Duration};
+use std::{io, net::TcpListener, path::Path, pin::pin, time::Duration};
 
 use goclaw_simulator::{Approval, Options, Simulator, Speech, UsedPercent};
 use secrecy::ExposeSecret;
+use tokio::{
+    select,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::{
     StartError,
@@ -18,7 +22,7 @@ use crate::adapters::{
 /// The body of a request to the simulated model.
 const REQUEST: &str = r#"{"model": "gpt-5.5", "input": "Hello", "stream": true}"#;
 
-/// Runs the demo until SIGINT or SIGTERM.
+/// Runs the demo until SIGINT or SIGTERM, or SIGHUP, which the terminal sends when it closes.
 pub(super) async fn run() -> Result<(), StartError> {
     let provider = Simulator::start(Options::default()).await;
     let provider = provider.map_err(|error| StartError::Demo(Box::new(error)))?;
@@ -29,13 +33,22 @@ pub(super) async fn run() -> Result<(), StartError> {
         settings.stream_pause = Duration::from_millis(60);
         settings.percent_per_response = UsedPercent { primary: 3, secondary: 1 };
     });
+    // Before the folder exists, because a signal without a handler would leave it behind.
+    let stop = serve::listen_for_stop_signals()?;
+    let mut hangups = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
     let folder = tempfile::tempdir().map_err(StartError::Runtime)?;
     let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
-    let stop = serve::listen_for_stop_signals()?;
     let guide = guide(&provider, &started, &settings.data_dir).await?;
     render::line(&guide).map_err(StartError::Output)?;
-    serve::run(started, stop).await;
+    let mut running = pin!(serve::run(started, stop.clone()));
+    select! {
+        () = &mut running => {}
+        _ = hangups.recv() => {
+            stop.begin.cancel();
+            running.await;
+        }
+    }
     Ok(())
 }
 

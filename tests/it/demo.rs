@@ -1,6 +1,10 @@
 //! Tests that the instructions of `goclaw demo` work, and that it leaves no files behind.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command},
+};
 
 use serde_json::json;
 
@@ -12,6 +16,24 @@ fn text_after<'a>(text: &'a str, before: &str) -> &'a str {
     rest.split(|end: char| end.is_whitespace() || ['"', ')'].contains(&end)).next().unwrap_or_default()
 }
 
+/// Starts a demo whose files are in `temporary`, and returns its guide.
+async fn start(home: &Home, temporary: &Path, name: &str) -> (Child, String) {
+    let mut command = home.command(&["demo"]);
+    command.env("TMPDIR", temporary);
+    let demo = home.spawn(command, name);
+    let printed_guide = || async { Some(home.printed(name, "stdout")).filter(|text| text.contains("Ctrl-c stops")) };
+    (demo, eventually("the guide", printed_guide).await)
+}
+
+/// Sends a signal and waits until the demo has ended and deleted its files.
+async fn end_with(signal: &str, demo: &mut Child, temporary: &Path) {
+    let killed = Command::new("kill").args(["-s", signal, &demo.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let exit_status = || std::future::ready(demo.try_wait().expect("its status"));
+    assert!(eventually("the demo to end", exit_status).await.success());
+    assert_eq!(fs::read_dir(temporary).expect("the folder").count(), 0, "files stay behind");
+}
+
 #[tokio::test]
 async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let mut home = Home::without_provider();
@@ -19,11 +41,7 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     home.plants_secrets = true;
     let temporary = home.path().join("temporary");
     fs::create_dir(&temporary).expect("a folder");
-    let mut command = home.command(&["demo"]);
-    command.env("TMPDIR", &temporary);
-    let mut demo = home.spawn(command, "demo");
-    let printed_guide = || async { Some(home.printed("demo", "stdout")).filter(|text| text.contains("Ctrl-c stops")) };
-    let guide = eventually("the guide", printed_guide).await;
+    let (mut demo, guide) = start(&home, &temporary, "demo").await;
     let base = text_after(&guide, "GOCLAW_GATEWAY_URL=");
     let folder = Path::new(text_after(&guide, "GOCLAW_DATA_DIR="));
     let token = fs::read_to_string(folder.join("gateway.token")).expect("a token");
@@ -41,9 +59,8 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let answer = HttpResponse::of(post("/v1/responses", prompt).await.expect("a response")).await;
     assert!(answer.text.contains("I am a simulated model, so I say the same to every prompt."), "{}", answer.text);
 
-    let killed = Command::new("kill").arg(demo.id().to_string()).status().expect("kill runs");
-    assert!(killed.success());
-    let exit_status = || std::future::ready(demo.try_wait().expect("its status"));
-    assert!(eventually("the demo to end", exit_status).await.success());
-    assert_eq!(fs::read_dir(&temporary).expect("the folder").count(), 0, "files stay behind");
+    end_with("TERM", &mut demo, &temporary).await;
+    // The terminal is closed.
+    let (mut demo, _guide) = start(&home, &temporary, "other").await;
+    end_with("HUP", &mut demo, &temporary).await;
 }
