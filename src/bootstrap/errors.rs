@@ -40,11 +40,6 @@ pub enum StartError {
         gateway_token::MIN_LENGTH
     )]
     WeakToken { place: String },
-    #[error(
-        "the gateway token in {place} has characters that an HTTP header cannot carry; it must be one line of visible ASCII \
-         without spaces"
-    )]
-    UnsendableToken { place: String },
     #[error("the configured file {} does not exist", .0.display())]
     ConfiguredFileMissing(PathBuf),
     #[error(

@@ -123,14 +123,14 @@ pub(super) fn encryption_keys(
 /// Returns the gateway token: the configured one, the one in the token file, or a new one.
 ///
 /// # Errors
-/// `WeakToken`, `UnsendableToken`, `ConfiguredFileMissing`, `SecretFile` and `Random` of [`StartError`].
+/// `WeakToken`, `ConfiguredFileMissing`, `SecretFile` and `Random` of [`StartError`].
 pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
     let path = settings.token_file();
     let (token, place) = match &settings.server.token {
         Some(token) => (token.clone(), "the setting server.token".to_owned()),
         None => (read_or_create_token(&path, token_file_manager(settings), random)?, path.display().to_string()),
     };
-    check_text(token, place)
+    check_length(token, place)
 }
 
 /// Checks the token that [`gateway_token`] would return, without creating one.
@@ -141,17 +141,14 @@ pub(super) fn check_token(settings: &Settings) -> Result<(), StartError> {
         None => (read_secret_file(&path, managed_by)?, path.display().to_string()),
     };
     match token {
-        Some(token) => check_text(token, place).map(drop),
+        Some(token) => check_length(token, place).map(drop),
         None if managed_by == ManagedBy::Owner => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(()),
     }
 }
 
-fn check_text(token: SecretString, place: String) -> Result<SecretString, StartError> {
-    if !gateway_token::is_long_enough(&token) {
-        return Err(StartError::WeakToken { place });
-    }
-    if gateway_token::is_sendable(&token) { Ok(token) } else { Err(StartError::UnsendableToken { place }) }
+fn check_length(token: SecretString, place: String) -> Result<SecretString, StartError> {
+    if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
 }
 
 fn read_or_create_token(path: &Path, managed_by: ManagedBy, random: &dyn Random) -> Result<SecretString, StartError> {

@@ -1,6 +1,6 @@
-//! Tests of generated gateway tokens, and of the length and the characters of configured ones.
+//! Tests of generated gateway tokens, and of the minimum length of configured ones.
 
-use goclaw::domain::gateway_token::{generate, is_long_enough, is_sendable};
+use goclaw::domain::gateway_token::{generate, is_long_enough};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
@@ -11,14 +11,7 @@ fn a_generated_token_has_a_prefix_and_a_checksum() {
     assert_eq!(body, "goclaw_gw_q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s");
     let digest: String = Sha256::digest(body).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(checksum, digest);
-    assert!(is_long_enough(&token) && is_sendable(&token));
-}
-
-#[test]
-fn a_token_is_one_line_of_visible_ascii() {
-    for text in ["two words", "two\nlines", "\u{feff}token", "schlüssel"] {
-        assert!(!is_sendable(&text.to_owned().into()), "{text:?}");
-    }
+    assert!(is_long_enough(&token));
 }
 
 #[test]

@@ -27,27 +27,21 @@ pub fn onboard(force: bool, connection: &Connection) -> Result<Exit, CliError> {
     let Some(token) = &connection.token else {
         return Err(CliError::NoToken(TokenLookup::new(false, connection.token_file.clone())));
     };
-    // With TLS, commands on this machine find the listener by the configuration. Its name may lead elsewhere.
-    let address_to_export = connection.reached_at.is_none().then_some(&address);
-    write(Path::new(FILE), &exports(address_to_export, token), force)?;
+    write(Path::new(FILE), &exports(&address, token), force)?;
     render::line(&format!(
-        "Wrote {FILE}: {}the token of the gateway at {}.\n\
+        "Wrote {FILE}: the address and the token of the gateway at {}.\n\
          Only you can read it. Keep it out of version control.\n\n\
          Next:\n  source {FILE}\n  goclaw auth status",
-        if address_to_export.is_some() { "the address and " } else { "" },
         address.as_str()
     ))?;
     Ok(Exit::Yes)
 }
 
 /// Returns the content of the file. It is a secret because it contains the token.
-pub fn exports(address: Option<&GatewayAddress>, token: &SecretString) -> SecretString {
-    let mut lines = String::new();
-    if let Some(address) = address {
-        let (host, port) = address.host_and_port();
-        lines += &format!("export GOCLAW_HOST={}\nexport GOCLAW_PORT={port}\n", quoted(host));
-    }
-    if let Some(address) = address.filter(|address| !address.is_only_host_and_port()) {
+pub fn exports(address: &GatewayAddress, token: &SecretString) -> SecretString {
+    let (host, port) = address.host_and_port();
+    let mut lines = format!("export GOCLAW_HOST={}\nexport GOCLAW_PORT={port}\n", quoted(host));
+    if !address.is_only_host_and_port() {
         lines += &format!("export GOCLAW_GATEWAY_URL={}\n", quoted(address.as_str()));
     }
     lines += &format!("export GOCLAW_TOKEN={}\n", quoted(token.expose_secret()));

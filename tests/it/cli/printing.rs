@@ -64,7 +64,7 @@ fn the_curl_line_refers_to_the_token() {
 
 fn exports_of(url: &str, token: &str) -> String {
     let address = GatewayAddress::parse(url).unwrap();
-    exports(Some(&address), &SecretString::from(token)).expose_secret().to_owned()
+    exports(&address, &SecretString::from(token)).expose_secret().to_owned()
 }
 
 #[test]
