@@ -40,6 +40,11 @@ pub enum StartError {
         gateway_token::MIN_LENGTH
     )]
     WeakToken { place: String },
+    #[error(
+        "the gateway token in {place} cannot be sent in an HTTP header; it must be one line of visible ASCII without spaces \
+         or a byte order mark"
+    )]
+    UnsendableToken { place: String },
     #[error("the configured file {} does not exist", .0.display())]
     ConfiguredFileMissing(PathBuf),
     #[error(

@@ -123,14 +123,14 @@ pub(super) fn encryption_keys(
 /// Returns the gateway token: the configured one, the one in the token file, or a new one.
 ///
 /// # Errors
-/// `WeakToken`, `ConfiguredFileMissing`, `SecretFile` and `Random` of [`StartError`].
+/// `WeakToken`, `UnsendableToken`, `ConfiguredFileMissing`, `SecretFile` and `Random` of [`StartError`].
 pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
     let path = settings.token_file();
     let (token, place) = match &settings.server.token {
         Some(token) => (token.clone(), "the setting server.token".to_owned()),
         None => (read_or_create_token(&path, token_file_manager(settings), random)?, path.display().to_string()),
     };
-    check_length(token, place)
+    check_form(token, place)
 }
 
 /// Checks the token that [`gateway_token`] would return, without creating one.
@@ -141,13 +141,16 @@ pub(super) fn check_token(settings: &Settings) -> Result<(), StartError> {
         None => (read_secret_file(&path, managed_by)?, path.display().to_string()),
     };
     match token {
-        Some(token) => check_length(token, place).map(drop),
+        Some(token) => check_form(token, place).map(drop),
         None if managed_by == ManagedBy::Owner => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(()),
     }
 }
 
-fn check_length(token: SecretString, place: String) -> Result<SecretString, StartError> {
+fn check_form(token: SecretString, place: String) -> Result<SecretString, StartError> {
+    if !gateway_token::is_sendable(&token) {
+        return Err(StartError::UnsendableToken { place });
+    }
     if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
 }
 

@@ -49,11 +49,15 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
     Box::new(move || {
         let token = match &configured {
             Some(token) => token.clone(),
-            None => read_secret_file(&path, managed_by).ok().flatten().filter(gateway_token::is_long_enough)?,
+            None => read_secret_file(&path, managed_by).ok().flatten().filter(is_valid)?,
         };
         let current = TokenDigest::of(token.expose_secret());
         Some(GatewayTokens { current, previous: read_previous(&previous_file) })
     })
+}
+
+fn is_valid(token: &SecretString) -> bool {
+    gateway_token::is_long_enough(token) && gateway_token::is_sendable(token)
 }
 
 /// Writes a new token into the gateway's own file, and prints it. A configured token is not replaced: the command only
@@ -61,8 +65,9 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
 ///
 /// # Errors
 /// [`StartError::RotatesHereOnly`] if `GOCLAW_GATEWAY_URL` names another gateway. [`StartError::NotStartedYet`] if
-/// the gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own file: the variable may be a copy for
-/// commands, an outdated one, or a program's token, which must not become valid as the previous gateway token.
+/// the gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own
+/// file: the variable may be a copy for commands, an outdated one, or a program's token, which must not become valid as
+/// the previous gateway token.
 pub(super) async fn rotate(
     settings: &Settings,
     environment: &Environment,

@@ -28,6 +28,11 @@ pub fn generate(random: &[u8; 32]) -> SecretString {
     token.into()
 }
 
+/// Whether callers can send a configured token in an HTTP header: visible ASCII without spaces.
+pub fn is_sendable(token: &SecretString) -> bool {
+    token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Whether a configured token is long enough.
 pub fn is_long_enough(token: &SecretString) -> bool {
     token.expose_secret().len() >= MIN_LENGTH

@@ -1,6 +1,6 @@
 //! Tests of generated gateway tokens, and of the minimum length of configured ones.
 
-use goclaw::domain::gateway_token::{generate, is_long_enough};
+use goclaw::domain::gateway_token::{generate, is_long_enough, is_sendable};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,7 @@ fn a_generated_token_has_a_prefix_and_a_checksum() {
     assert_eq!(body, "goclaw_gw_q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s");
     let digest: String = Sha256::digest(body).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(checksum, digest);
-    assert!(is_long_enough(&token));
+    assert!(is_long_enough(&token) && is_sendable(&token));
 }
 
 #[test]

@@ -120,4 +120,10 @@ fn the_check_reads_the_key_file_and_the_token_file() {
     assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{}", output.stderr);
     assert!(output.stderr.contains("the configured file /nonexistent/key does not exist"), "{}", output.stderr);
     assert!(output.stderr.contains("has fewer than 32 characters"), "{}", output.stderr);
+    let long = "a-token-with-32-characters-or-more";
+    for unsendable in [format!("{long}\n{long}"), format!("\u{feff}{long}"), format!("{long} {long}")] {
+        fs::write(&token, unsendable).expect("a file");
+        let output = home.run(&["config", "check"]);
+        assert!(output.stderr.contains("cannot be sent in an HTTP header"), "{}", output.stderr);
+    }
 }
