@@ -27,16 +27,17 @@ pub(super) fn resolve(
 ) -> Result<Connection, StartError> {
     let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
     let token = environment.secret("GOCLAW_TOKEN");
-    if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
-        let ca_file = environment.path("GOCLAW_TLS__CA_FILE");
-        return Ok(Connection { url: url.to_owned(), token, insecure, ca_file, ..Connection::default() });
-    }
     // For client commands, these three variables describe the gateway to connect to, not one to start.
     let others = environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]);
-    let settings = Settings::load_for_client(config, &others)?;
+    if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
+        let ca_file = Settings::ca_file(config, &others)?;
+        return Ok(Connection { url: url.to_owned(), token, insecure, ca_file, ..Connection::default() });
+    }
+    let config = config.or_else(|| environment.path("GOCLAW_CONFIG"));
+    let settings = Settings::load_for_client(config.clone(), &others)?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
-        return Ok(Connection { token, insecure, ..to_host(&settings, host, &port) });
+        return Ok(Connection { token, insecure, config, ..to_host(&settings, host, &port) });
     }
     let is_local = reachable_address(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
@@ -47,7 +48,7 @@ pub(super) fn resolve(
         (None, Some(path)) if sends_token => read_secret_file(path, managed_by)?,
         (configured, _) => configured,
     };
-    Ok(Connection { token, token_file, insecure, ..own })
+    Ok(Connection { token, token_file, insecure, config, ..own })
 }
 
 /// Returns the connection, without a token, to the gateway of this machine with these settings at `port`.

@@ -103,6 +103,34 @@ async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_nam
     assert_eq!(health.code, Some(0), "{}", health.stderr);
 }
 
+/// On the gateway's machine, whose name may lead elsewhere, and whose certificate may be known to its settings only.
+#[tokio::test]
+async fn the_file_of_onboard_leads_to_a_gateway_with_tls() {
+    for public_url in ["", "server.public_url = \"https://gateway.invalid\"\n"] {
+        let home = Home::without_provider().with("GOCLAW_CONFIG", "goclaw.toml");
+        write_certificate_for(home.path(), "DNS:gateway.invalid,IP:127.0.0.1", 30);
+        let file = |name: &str| home.path().join(name).display().to_string();
+        let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+        let settings = format!(
+            "server.tls_certificate_file = \"{certificate}\"\nserver.tls_key_file = \"{key}\"\n\
+             tls.ca_file = \"{certificate}\"\n{public_url}"
+        );
+        fs::write(home.path().join("goclaw.toml"), settings).expect("a file");
+        let (_gateway, base) = start(&home).await;
+        let onboarded = home.run(&["onboard"]);
+        assert_eq!(onboarded.code, Some(0), "{onboarded:?}");
+        let mut command = Command::new("/bin/bash");
+        command.args(["-c", "source .env.local && cd / && \"$0\" tokens list", env!("CARGO_BIN_EXE_goclaw")]);
+        command.env_clear().env("HOME", home.path()).current_dir(home.path());
+        let listed = CommandOutput::of(command);
+        assert_eq!(listed.code, Some(0), "{listed:?}");
+        let mut command = home.command(&["health"]);
+        command.env("GOCLAW_GATEWAY_URL", &base);
+        let health = CommandOutput::of(command);
+        assert_eq!(health.code, Some(0), "{health:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_hangup_reloads_the_certificate_at_once() {
     let home = home();

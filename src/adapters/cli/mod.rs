@@ -60,6 +60,8 @@ pub struct Connection {
     pub public_url: Option<String>,
     /// A PEM file with certificate authorities to trust besides the system's (`tls.ca_file`).
     pub ca_file: Option<PathBuf>,
+    /// The configuration file in which the gateway's address was found, if there is one.
+    pub config: Option<PathBuf>,
     /// From `GOCLAW_TOKEN`, else from `server.token` or `token_file`.
     pub token: Option<SecretString>,
     /// The file that was searched for the token. `None` if the token came from elsewhere, or if no file applies to this

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{self, Path},
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -27,7 +27,7 @@ pub fn onboard(force: bool, connection: &Connection) -> Result<Exit, CliError> {
     let Some(token) = &connection.token else {
         return Err(CliError::NoToken(TokenLookup::new(false, connection.token_file.clone())));
     };
-    write(Path::new(FILE), &exports(&address, token), force)?;
+    write(Path::new(FILE), &exports(connection, &address, token), force)?;
     render::line(&format!(
         "Wrote {FILE}: the address and the token of the gateway at {}.\n\
          Only you can read it. Keep it out of version control.\n\n\
@@ -38,14 +38,27 @@ pub fn onboard(force: bool, connection: &Connection) -> Result<Exit, CliError> {
 }
 
 /// Returns the content of the file. It is a secret because it contains the token.
-pub fn exports(address: &GatewayAddress, token: &SecretString) -> SecretString {
+pub fn exports(connection: &Connection, address: &GatewayAddress, token: &SecretString) -> SecretString {
     let (host, port) = address.host_and_port();
-    let mut lines = format!("export GOCLAW_HOST={}\nexport GOCLAW_PORT={port}\n", quoted(host));
-    if !address.is_only_host_and_port() {
-        lines += &format!("export GOCLAW_GATEWAY_URL={}\n", quoted(address.as_str()));
+    let mut lines = format!("export GOCLAW_PORT={port}\n");
+    if connection.reached_at.is_some() {
+        // The gateway's name may lead elsewhere. Commands find the listener by the settings.
+        lines.extend(connection.config.as_deref().map(|file| export_path("GOCLAW_CONFIG", file)));
+    } else {
+        lines += &format!("export GOCLAW_HOST={}\n", quoted(host));
+        if !address.is_only_host_and_port() {
+            lines += &format!("export GOCLAW_GATEWAY_URL={}\n", quoted(address.as_str()));
+            lines.extend(connection.ca_file.as_deref().map(|file| export_path("GOCLAW_TLS__CA_FILE", file)));
+        }
     }
     lines += &format!("export GOCLAW_TOKEN={}\n", quoted(token.expose_secret()));
     SecretString::from(lines)
+}
+
+/// Returns a line with an absolute path, because the file is used in any folder.
+fn export_path(name: &str, path: &Path) -> String {
+    let path = path::absolute(path).unwrap_or_else(|_no_current_folder| path.to_owned());
+    format!("export {name}={}\n", quoted(&path.to_string_lossy()))
 }
 
 /// Writes a file that only its owner can read.

@@ -91,6 +91,16 @@ impl Settings {
         Self::load_as(false, file, environment)
     }
 
+    /// Returns `tls.ca_file`, for a client command that needs no other setting.
+    ///
+    /// # Errors
+    /// The file cannot be read, or two variables contradict each other.
+    pub fn ca_file(file: Option<PathBuf>, environment: &Environment) -> Result<Option<PathBuf>, SettingsError> {
+        let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
+        let settings = sources::configured(file.as_deref(), environment)?;
+        Ok(settings.iter().find(|setting| setting.key() == "tls.ca_file").map(|setting| setting.text().into()))
+    }
+
     fn load_as(is_gateway: bool, file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let mut sections: Sections = sources::read(file.as_deref(), environment)?;

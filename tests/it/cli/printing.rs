@@ -64,18 +64,18 @@ fn the_curl_line_refers_to_the_token() {
 
 fn exports_of(url: &str, token: &str) -> String {
     let address = GatewayAddress::parse(url).unwrap();
-    exports(&address, &SecretString::from(token)).expose_secret().to_owned()
+    exports(&Connection::default(), &address, &SecretString::from(token)).expose_secret().to_owned()
 }
 
 #[test]
 fn the_exports_are_quoted_for_the_shell() {
     assert_eq!(
         exports_of("http://127.0.0.1:3577", "it's $(secret)"),
-        "export GOCLAW_HOST='127.0.0.1'\nexport GOCLAW_PORT=3577\nexport GOCLAW_TOKEN='it'\\''s $(secret)'\n"
+        "export GOCLAW_PORT=3577\nexport GOCLAW_HOST='127.0.0.1'\nexport GOCLAW_TOKEN='it'\\''s $(secret)'\n"
     );
     assert_eq!(
         exports_of("https://gateway.example/goclaw", "t"),
-        "export GOCLAW_HOST='gateway.example'\nexport GOCLAW_PORT=443\n\
+        "export GOCLAW_PORT=443\nexport GOCLAW_HOST='gateway.example'\n\
          export GOCLAW_GATEWAY_URL='https://gateway.example/goclaw'\nexport GOCLAW_TOKEN='t'\n"
     );
 }
