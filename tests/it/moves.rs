@@ -194,7 +194,7 @@ fn an_archive_with_two_accounts_of_one_name_is_refused() {
             provider_type: "dashscope".to_owned(),
             display_name: None,
             enabled: true,
-            settings: json!({}),
+            settings: json!({"auth_method": "api_key", "obtained_at": 1}),
             access_token: Some(secret.into()),
             refresh_token: None,
         };
