@@ -255,7 +255,9 @@ impl Moving {
                 found => found?,
             };
             let is_imported = |login: &LoginId| {
-                stored.as_ref().is_some_and(|stored| stored.login_id() == login) || journal.has_used(name, login)
+                // A secret that can be used again is never spent, so an ended login may be connected once more.
+                stored.as_ref().is_some_and(|stored| stored.login_id() == login)
+                    || (account.refresh_token.is_some() && journal.has_used(name, login))
             };
             if imported.as_ref().is_some_and(is_imported) {
                 repeated.push(name.clone());

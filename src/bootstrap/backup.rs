@@ -63,7 +63,11 @@ pub(super) async fn run(
     let event = AuditEvent::done(AuditAction::BackedUp, stores.name.clone(), Some(format!("{count} rows")));
     stores.audit.append(event, &author).await?;
     draft.publish()?;
-    let has_keys = options.with_keys || (header.settings.is_some() && settings.encryption.is_in_settings());
+    // The environment overrides the file and is not in the archive.
+    let is_in_environment =
+        ["GOCLAW_ENCRYPTION__KEY", "GOCLAW_ENCRYPTION__KEYS"].iter().any(|name| environment.text(name).is_some());
+    let is_in_file = header.settings.is_some() && settings.encryption.is_in_settings() && !is_in_environment;
+    let has_keys = options.with_keys || is_in_file;
     print(&summary(options, &stores.name, count, has_keys))
 }
 

@@ -130,7 +130,8 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     }
     let exported_at = Some(archive.header().created_at);
     let origin = Origin { description: &file.display().to_string(), exported_at };
-    let mut text = connect(accounts, options.replace, origin, settings).await?.in_words();
+    let imported = connect(accounts, options.replace, origin, settings).await?;
+    let mut text = imported.in_words();
     text += &match takes_all.then(|| fs::remove_file(file)) {
         Some(Ok(())) => "\nThe file was deleted: its tokens are here now.".to_owned(),
         Some(Err(error)) => {

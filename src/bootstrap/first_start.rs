@@ -1,6 +1,6 @@
 //! Reads the encryption keys and the gateway token. The first start creates them, unless they are configured.
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
 use secrecy::SecretString;
 
@@ -32,16 +32,16 @@ pub(super) fn is_key_configured(settings: &Settings) -> bool {
     settings.encryption.is_configured() || settings.data_dir.join(KEY_IS_CONFIGURED_FILE).exists()
 }
 
-/// Records for commands whether the keys of the gateway that starts are configured.
-///
-/// # Errors
-/// The file cannot be created or removed.
-pub(super) fn note_key_configuration(settings: &Settings) -> Result<(), StartError> {
+/// Records for commands whether the keys of the gateway that starts are configured. Only logs a failure.
+pub(super) fn note_key_configuration(settings: &Settings) {
     let path = settings.data_dir.join(KEY_IS_CONFIGURED_FILE);
-    let noted = if settings.encryption.is_configured() { fs::write(&path, "") } else { fs::remove_file(&path) };
-    match noted {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StartError::Runtime(error)),
-        Ok(()) | Err(_) => Ok(()),
+    let noted = match (settings.encryption.is_configured(), path.exists()) {
+        (true, false) => fs::write(&path, ""),
+        (false, true) => fs::remove_file(&path),
+        (true, true) | (false, false) => Ok(()),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(path = %path.display(), error = %error, "goclaw keys rotate may not know how the key is configured");
     }
 }
 

@@ -64,8 +64,8 @@ fn is_valid(token: &SecretString) -> bool {
 /// keeps it valid for a while after its owner replaces it.
 ///
 /// # Errors
-/// [`StartError::RotatesHereOnly`] if `GOCLAW_GATEWAY_URL` names another gateway. [`StartError::NotStartedYet`] if
-/// the gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own
+/// [`StartError::RotatesHereOnly`] if `GOCLAW_GATEWAY_URL` is set: it may name another gateway.
+/// [`StartError::NotStartedYet`] if the gateway has never run here. [`StartError::AmbiguousToken`] if `GOCLAW_TOKEN` is set beside the gateway's own
 /// file: the variable may be a copy for commands, an outdated one, or a program's token, which must not become valid as
 /// the previous gateway token.
 pub(super) async fn rotate(

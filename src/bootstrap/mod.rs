@@ -73,6 +73,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let settings = Settings::load(config.clone(), environment)?;
             let is_json = settings.log.format == LogFormat::Json;
             let log = logging::start(&settings.log.filter, environment.text("RUST_LOG"), is_json);
+            // Again, because a failure before the log started was not logged.
+            keep_memory_private();
             prometheus::start(|| {
                 describe_metrics();
                 store::describe_metrics();

@@ -81,7 +81,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     log_proxies(&settings.outbound);
     let random = Arc::new(SystemRandom);
     let Storage { stores, journal, cipher } = Storage::open(settings, random.clone()).await?;
-    first_start::note_key_configuration(settings)?;
+    first_start::note_key_configuration(settings);
     let token = first_start::gateway_token(settings, random.as_ref())?;
     let clock = stores.clock;
     let token =

@@ -4,6 +4,8 @@
 //! Only its `state` authenticates a response, because only the browser of this login has seen it. Scheme, host, port
 //! and path are ignored, and the address is never fetched.
 
+use std::collections::HashSet;
+
 use form_urlencoded::parse;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -119,14 +121,14 @@ fn of_first_words(words: &[&str]) -> Vec<AuthorizationResponse> {
 fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
     let text = SCHEMES.iter().fold(text.to_owned(), |text, scheme| with_separate_addresses(&text, scheme));
     let ends_part = |c: char| c.is_whitespace() || SEPARATORS.contains(&c);
-    let mut distinct = Vec::new();
+    let (mut seen, mut distinct) = (HashSet::new(), Vec::new());
     for part in text.split_inclusive(ends_part) {
         // Punctuation is removed only from the last parameter of an address.
         let part = part
             .strip_suffix('&')
             .unwrap_or_else(|| part.trim_end_matches(ends_part).trim_end_matches(TRAILING_PUNCTUATION));
         for parameter in parse(part.as_bytes()) {
-            if !distinct.contains(&parameter) {
+            if seen.insert(parameter.clone()) {
                 distinct.push(parameter);
             }
         }

@@ -133,7 +133,7 @@ pub trait TokenJournal: Send + Sync {
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Marks many versions as [`TokenJournal::mark`] does, but skips those for which the journal has something of the
-    /// same or a later version.
+    /// same or a later version. MAY skip logins that have ended.
     async fn mark_all(&self, versions: HashMap<AccountName, TokenVersion>) -> Result<(), JournalError> {
         for (name, version) in &versions {
             self.mark(name, version).await?;

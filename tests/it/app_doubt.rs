@@ -77,7 +77,7 @@ async fn a_caller_does_not_wait_for_the_database_without_a_limit() {
         settle().await;
     }
     let outcome = within(caller).await.expect("no panic");
-    assert!(matches!(outcome, Err(AppError::StoreDown(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(AppError::RefreshUnavailable { .. })), "{outcome:?}");
     gateway.store.repair();
     for _ in 0..10 {
         gateway.clock.advance(Duration::from_secs(6));

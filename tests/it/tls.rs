@@ -62,8 +62,8 @@ async fn a_rejected_certificate_is_explained_and_its_authority_can_be_configured
     let home = || Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL", &token_endpoint());
     for (home, code, expected) in [
         (home(), "provider_unavailable", ["the certificate of localhost was rejected", "tls.ca_file"]),
-        (home().with("GOCLAW_TLS__CA_FILE", CA), "code_refused", ["HTTP 400", "invalid_client"]),
-        (home().with("SSL_CERT_FILE", CA), "code_refused", ["HTTP 400", "invalid_client"]),
+        (home().with("GOCLAW_TLS__CA_FILE", CA), "provider_error", ["HTTP 400", "invalid_client"]),
+        (home().with("SSL_CERT_FILE", CA), "provider_error", ["HTTP 400", "invalid_client"]),
     ] {
         let gateway = home.start().await;
         let started = gateway.start_login().await;

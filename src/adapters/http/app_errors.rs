@@ -172,10 +172,11 @@ fn store_detail(trouble: StoreTrouble) -> String {
     format!("{effect}: {}; see the gateway's log", trouble.in_words())
 }
 
-/// Returns what happens to tokens that could not be saved in the database.
+/// What happens to a replaced cookie that could not be saved in the database.
 const UNSAVED_SECRET: &str = "the provider has replaced the cookie, and the new one is in memory only: it is saved \
      when the database is back; do not stop the gateway, and see its log";
 
+/// Returns what happens to tokens that could not be saved in the database.
 fn unsaved_detail(is_journaled: bool) -> &'static str {
     if is_journaled {
         "the authorization code is spent, and its tokens are in the token journal: they are saved when the database is back, \

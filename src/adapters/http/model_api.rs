@@ -178,8 +178,8 @@ impl IntoResponse for ListResponse {
 impl ApiResponse for ListResponse {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: JSON, schema: ModelList::schema_ref() }];
-        let incomplete =
-            "Accounts whose list could not be read, with commas. Their last known or configured models are listed.";
+        let incomplete = "Accounts whose list could not be read, separated by commas. Their last known or configured models \
+             are listed.";
         let incomplete = header(INCOMPLETE_MODELS, incomplete, false, MetaSchema::new("string"));
         MetaResponses { responses: vec![success(content, vec![incomplete])] }
     }

@@ -61,7 +61,7 @@ fn file_name(EndedLogin { name, login_id, successor }: &EndedLogin) -> String {
     }
 }
 
-fn read_name(path: &Path) -> Option<EndedLogin> {
+pub(super) fn read_name(path: &Path) -> Option<EndedLogin> {
     let mut parts = path.file_name()?.to_str()?.strip_suffix(ENDED)?.split('.');
     let name = AccountName::parse(parts.next()?).ok()?;
     let login_id = LoginId::from_stored(parts.next()?.to_owned());

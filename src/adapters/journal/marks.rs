@@ -2,14 +2,14 @@
 //! the journal of another gateway.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{File, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-use super::{FolderJournal, committed_version, presented::read_presented};
+use super::{FolderJournal, committed_version, ended::read_name, presented::read_presented};
 use crate::{
     domain::{ids::AccountName, refresh::TokenVersion},
     ports::PresentedToken,
@@ -32,9 +32,15 @@ impl FolderJournal {
         Ok(true)
     }
 
-    /// Writes marks, unless the journal has the same or a later version. Reads the folder at most twice in all.
+    /// Writes marks, unless the login has ended or the journal has the same or a later version. Reads the folder at most
+    /// three times in all.
     pub(super) fn write_marks(&self, mut versions: HashMap<AccountName, TokenVersion>) -> io::Result<()> {
         for path in self.paths()? {
+            if let Some(end) = read_name(&path)
+                && versions.get(&end.name).is_some_and(|version| version.login_id == end.login_id)
+            {
+                versions.remove(&end.name);
+            }
             let Some((name, known)) = version_in(&path) else { continue };
             if versions.get(&name).is_some_and(|version| *version == known || known.is_later_than(version)) {
                 versions.remove(&name);
@@ -45,6 +51,8 @@ impl FolderJournal {
 
     /// Creates marks in place of the accounts' earlier committed records, marks and presented tokens.
     fn create_marks(&self, versions: &HashMap<AccountName, TokenVersion>) -> io::Result<()> {
+        // A login that is saved meanwhile adds its own record, which must stay.
+        let before: HashSet<PathBuf> = self.paths()?.into_iter().collect();
         for (name, version) in versions {
             let path = self.folder.join(format!("{name}.{version}{MARK}"));
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -52,14 +60,14 @@ impl FolderJournal {
         // Sync the marks before the records that they replace are removed.
         File::open(&self.folder)?.sync_all()?;
         self.remove_where("", |path| {
-            // A refresh of this gateway may have stored a later version meanwhile.
             let is_replaced = |(name, known): (AccountName, TokenVersion)| {
                 versions.get(&name).is_some_and(|version| *version != known && !known.is_later_than(version))
             };
             let is_spent = |token: PresentedToken| {
                 versions.get(&token.name).is_some_and(|version| version.is_later_than(&token.version))
             };
-            version_in(path).is_some_and(is_replaced) || read_presented(path).is_some_and(is_spent)
+            before.contains(path)
+                && (version_in(path).is_some_and(is_replaced) || read_presented(path).is_some_and(is_spent))
         })
     }
 

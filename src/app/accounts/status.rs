@@ -15,7 +15,7 @@ use crate::{
         login_outcome::{LoginEnd, LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
         provider_feedback::{PlanLimit, ProviderFeedback},
-        refresh::{RefreshState, RefreshTrigger, TokenVersion},
+        refresh::{RefreshState, TokenVersion},
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
@@ -175,6 +175,7 @@ impl Accounts {
         mismatch: Option<String>,
     ) -> AccountStatus {
         let now = self.now();
+        let next_refresh_at = self.tokens.next_attempt(definition, refresh, now);
         let refresh = refresh.clone().at(now);
         let TokenVersion { login_id, generation } = refresh.version.clone();
         let feedback = self.tokens.feedback(&definition.name, &login_id);
@@ -183,7 +184,6 @@ impl Accounts {
         let state = state_of(definition, Some(AccountState::of(enabled, &refresh, now)), &feedback);
         let is_refused = self.tokens.is_refused(&definition.name, &refresh.version);
         let owner = (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner);
-        let next_refresh_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);
         AccountStatus {
             reason: match self.directory.catalog.conflicting_type(&definition.name, definition.provider_type) {

@@ -62,6 +62,10 @@ impl Audit {
     pub async fn delete_before(&self, time: Timestamp) -> Result<usize, AppError> {
         let Some(end) = self.end_of_entries_before(time).await? else { return Ok(0) };
         let findings = self.verify(None).await?;
+        // Another gateway may have deleted these entries during the verification, which then finds gaps.
+        if self.log.oldest(i64::MIN, 1).await?.first().is_none_or(|oldest| oldest.at >= time) {
+            return Ok(0);
+        }
         if let Some(problem) = findings.problems.first() {
             tracing::error!(%problem, "old audit entries are not deleted, because the audit log does not verify");
             return Ok(0);

@@ -192,7 +192,6 @@ impl Logins {
 fn outcome_of(error: &TokenEndpointError) -> LoginOutcome {
     match error {
         TokenEndpointError::Rejected { code: "invalid_grant" | "invalid_request", .. } => LoginOutcome::CodeRefused,
-        TokenEndpointError::Rejected { status: 400, code } if *code != "unknown" => LoginOutcome::CodeRefused,
         // Not about the code: a filter in front of the server, or a country that the provider does not serve.
         TokenEndpointError::Rejected { .. } => LoginOutcome::ProviderError,
         TokenEndpointError::Unavailable { .. }

@@ -158,21 +158,17 @@ impl Tokens {
         });
     }
 
-    /// Stores all changes. A failure for one account does not affect the others. The last one is returned.
+    /// Stores all changes. An unreadable account does not affect the others.
     async fn save_feedback(&self) -> Result<(), AppError> {
-        let mut outcome = Ok(());
         for unsaved in self.feedback.unsaved() {
             match self.store.put_feedback(&unsaved, self.now()).await {
                 Ok(event) => event.iter().for_each(|event| self.events.emit(event)),
                 // The status shows the unreadable row. The feedback stays in memory.
                 Err(StoreError::Unreadable(_)) => {}
-                Err(error) => {
-                    outcome = Err(error.into());
-                    continue;
-                }
+                Err(error) => return Err(error.into()),
             }
             self.feedback.mark_saved(&unsaved);
         }
-        outcome
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! The replay commits tokens that an earlier process received but could not store. It also writes committed tokens back
 //! to a restored database that lacks them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 
@@ -87,17 +87,18 @@ impl Tokens {
         Ok(())
     }
 
-    /// Commits the unsaved records of one account, whose row could not be read when its new tokens arrived. Waits for at
+    /// Commits the unsaved records of accounts whose rows could not be read when their new tokens arrived. Waits for at
     /// most [`MAX_WAIT`]; the replay then continues in the background.
-    pub(super) async fn replay_records_of(self: &Arc<Self>, name: &AccountName) {
-        let (tokens, name) = (Arc::clone(self), name.clone());
+    pub(super) async fn replay_records_of(self: &Arc<Self>, names: HashSet<AccountName>) {
+        let tokens = Arc::clone(self);
         let (done, all_done) = tokio::sync::oneshot::channel();
         self.tasks.start(async move {
             let records = tokens.journal.list_without(tokens.registry.versions()).await.unwrap_or_default();
-            let unsaved =
-                records.into_iter().filter(|record| record.name == name && record.state == RecordState::Unsaved);
+            let unsaved = records
+                .into_iter()
+                .filter(|record| record.state == RecordState::Unsaved && names.contains(&record.name));
             for record in unsaved {
-                let Ok(account) = tokens.store.load(&name).await else { break };
+                let Ok(account) = tokens.store.load(&record.name).await else { continue };
                 if let Some(definition) = tokens.replay_definition(&record, account.as_ref()) {
                     tokens.replay(definition, record).await;
                 }

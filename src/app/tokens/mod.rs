@@ -271,12 +271,16 @@ impl Tokens {
 
     /// Reads an account, and registers or quarantines it. Returns whether it is stored.
     async fn read(self: &Arc<Self>, name: &AccountName) -> Result<bool, AppError> {
-        let mut stored = self.directory.find(name).await?;
-        if matches!(stored, Some(StoredAccount::Readable(_))) && self.registry.unreadable(name).is_some() {
+        if self.registry.unreadable(name).is_some() {
             // New tokens may have arrived while the row could not be read.
-            self.replay_records_of(name).await;
-            stored = self.directory.find(name).await?;
+            self.replay_records_of(HashSet::from([name.clone()])).await;
         }
+        self.read_stored(name).await
+    }
+
+    /// Does the work of [`Tokens::read`], without the unsaved tokens in the journal.
+    async fn read_stored(self: &Arc<Self>, name: &AccountName) -> Result<bool, AppError> {
+        let stored = self.directory.find(name).await?;
         if let Some(StoredAccount::Readable(account)) = &stored {
             let known = self.registry.get(name);
             let known = known.map(|known| known.refresh.version.clone());
@@ -307,8 +311,13 @@ impl Tokens {
 
     /// Reads the quarantined accounts again, because their key may have been added or their rows restored.
     pub(in crate::app) async fn retry_unreadable(self: &Arc<Self>) -> Result<(), AppError> {
-        for name in self.registry.unreadable_names() {
-            if !self.read(&name).await? {
+        let names = self.registry.unreadable_names();
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.replay_records_of(names.iter().cloned().collect()).await;
+        for name in names {
+            if !self.read_stored(&name).await? {
                 self.registry.reset(&name, None);
             }
         }

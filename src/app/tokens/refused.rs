@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ProviderRegistration, RefreshOutcome, Tokens};
+use super::{ProviderRegistration, RefreshOutcome, Tokens, schedule::STORE_PAUSE};
 use crate::{
     app::AppError,
     domain::{
@@ -202,13 +202,19 @@ impl Tokens {
         // has refused it for a while.
         let trigger = if is_dead || was_refused_before { RefreshTrigger::AccessDead } else { RefreshTrigger::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; refreshing it");
-        if let RefreshOutcome::Waiting(until) = self.refresh(definition, version, trigger).await {
-            if self.proactive {
-                self.schedule.put(until, name);
-            }
-            if self.wait_for_other_replica(definition, version).await.is_err() {
-                return Replacement::Failed;
-            }
+        let outcome = self.refresh(definition, version, trigger).await;
+        let retry_at = match outcome {
+            RefreshOutcome::Settled => None,
+            RefreshOutcome::Waiting(until) => Some(until),
+            RefreshOutcome::StoreDown(_) => Some(self.now().plus(STORE_PAUSE)),
+        };
+        if let Some(at) = retry_at.filter(|_| self.proactive) {
+            self.schedule.put(at, name);
+        }
+        if matches!(outcome, RefreshOutcome::Waiting(_))
+            && self.wait_for_other_replica(definition, version).await.is_err()
+        {
+            return Replacement::Failed;
         }
         let newer = self.registry.get(name).filter(|known| known.refresh.version != *version);
         if let Some(newer) = newer.as_ref().filter(|newer| newer.refresh.version.login_id == version.login_id) {

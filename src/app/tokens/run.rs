@@ -50,7 +50,7 @@ pub(super) enum Progress {
 
 impl Tokens {
     /// Joins the running refresh of these tokens or starts one, and returns its outcome. The refresh continues if the
-    /// caller disconnects, or if the store delays it beyond the longest waits for a slot and for the response.
+    /// caller disconnects, or if the store delays it beyond the longest waits for a slot and for one response.
     pub(in crate::app) fn refresh(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -62,9 +62,10 @@ impl Tokens {
         async move {
             tokio::select! {
                 outcome = follower => outcome,
-                () = tokens.clock.sleep(longest) => {
-                    RefreshOutcome::StoreDown(tokens.store_trouble().unwrap_or(StoreTrouble::Unavailable))
-                }
+                () = tokens.clock.sleep(longest) => match tokens.store_trouble() {
+                    Some(trouble) => RefreshOutcome::StoreDown(trouble),
+                    None => RefreshOutcome::Waiting(tokens.now().plus(MIN_WAIT)),
+                },
             }
         }
     }

@@ -61,7 +61,15 @@ impl Tokens {
                 }
                 Ok(self.connected_account(&saved))
             }
-            SaveOutcome::OtherLogin => Err(AppError::StaleConsent(name)),
+            SaveOutcome::OtherLogin => match self.store.load(&name).await? {
+                // An earlier attempt has saved the tokens, and the database did not confirm it.
+                Some(account) if *account.login_id() == sealed.login_id => {
+                    self.keep_login(&account).await;
+                    self.register(&account);
+                    Ok(self.connected_account(&account))
+                }
+                Some(_) | None => Err(AppError::StaleConsent(name)),
+            },
             SaveOutcome::TypeConflict(existing) => {
                 self.revoke_login(definition, &sealed).await?;
                 Err(AppError::TypeConflict { name, existing })

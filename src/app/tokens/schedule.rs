@@ -1,13 +1,12 @@
 //! Refreshes tokens before a caller needs them, even those of idle accounts.
 //! [`RefreshState::ready_at`](crate::domain::refresh::RefreshState::ready_at) decides when a refresh is due.
 //!
-//! A heap has an entry for each change of an account, so that nothing polls the accounts. An entry may be out of date,
-//! so the current registration is checked before a refresh starts.
+//! A queue has at most one entry for each account, the earliest, so that nothing polls the accounts. An entry may be out
+//! of date, so the current registration is checked before a refresh starts.
 
 use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,36 +23,53 @@ use crate::domain::{
 /// Maximum sleep, because the wall clock may be set during it.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a refresh that could not be begun.
-const STORE_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(5);
 /// Minimum pause before the next attempt.
 pub(super) const MIN_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
+struct RefreshQueue {
+    entries: BTreeSet<(Timestamp, AccountName)>,
+    times: HashMap<AccountName, Timestamp>,
+}
+
+#[derive(Debug, Default)]
 pub(super) struct RefreshSchedule {
-    times: Mutex<BinaryHeap<Reverse<(Timestamp, AccountName)>>>,
+    queue: Mutex<RefreshQueue>,
     /// Notified when an entry becomes the first one.
     sooner: Notify,
 }
 
 impl RefreshSchedule {
     pub(super) fn put(&self, at: Timestamp, name: &AccountName) {
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = times.peek().is_none_or(|Reverse((first, _))| at < *first);
-        times.push(Reverse((at, name.clone())));
+        let mut queue = self.lock();
+        if queue.times.get(name).is_some_and(|known| *known <= at) {
+            return;
+        }
+        let is_first = queue.entries.first().is_none_or(|(first, _)| at < *first);
+        if let Some(later) = queue.times.insert(name.clone(), at) {
+            queue.entries.remove(&(later, name.clone()));
+        }
+        queue.entries.insert((at, name.clone()));
         if is_first {
             self.sooner.notify_one();
         }
     }
 
     fn first(&self) -> Option<Timestamp> {
-        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        times.peek().map(|Reverse((at, _))| *at)
+        self.lock().entries.first().map(|(at, _)| *at)
     }
 
     fn take_due(&self, now: Timestamp) -> Option<AccountName> {
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        times.peek().filter(|Reverse((at, _))| *at <= now)?;
-        times.pop().map(|Reverse((_, name))| name)
+        let mut queue = self.lock();
+        queue.entries.first().filter(|(at, _)| *at <= now)?;
+        let (_, name) = queue.entries.pop_first()?;
+        queue.times.remove(&name);
+        Some(name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RefreshQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,7 +134,7 @@ impl Tokens {
     }
 
     /// Returns when the schedule starts the next refresh of an account in the state `stored`; None if it starts none.
-    pub(super) fn next_attempt(
+    pub(in crate::app) fn next_attempt(
         &self,
         definition: &ProviderDefinition,
         stored: &RefreshState,

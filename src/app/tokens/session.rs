@@ -11,7 +11,7 @@ use crate::{
         session_client::{SessionClient, SessionId},
         token_response::TokenResponse,
     },
-    ports::{Doubt, SessionOutcome, SessionResponse, TokenEndpointError},
+    ports::{Doubt, SessionOutcome, SessionResponse, TokenEndpointError, UNKNOWN_CODE},
 };
 
 /// The outcome of presenting a cookie.
@@ -47,7 +47,7 @@ impl Tokens {
                 Ok(SessionOutcome::Active(id)) => Ok(Some(id)),
                 Ok(SessionOutcome::NoSession) if session.is_some() && may_have_ended => Ok(None),
                 // No session of this browser is signed in.
-                Ok(SessionOutcome::NoSession) => Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
+                Ok(SessionOutcome::NoSession) => Err(TokenEndpointError::Rejected { status: 401, code: UNKNOWN_CODE }),
                 Err(error) => Err(error),
             };
             if replacement.is_some() {

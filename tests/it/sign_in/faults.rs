@@ -24,7 +24,7 @@ fn faults(provider: &Provider) -> Vec<(Value, u16, &'static str)> {
     vec![
         (status_fault(400, refusal), 502, "code_refused"),
         (status_fault(401, refusal), 502, "code_refused"),
-        (status_fault(400, r#"{"error": "invalid_client"}"#), 502, "code_refused"),
+        (status_fault(400, r#"{"error": "invalid_client"}"#), 502, "provider_error"),
         (status_fault(400, "no"), 502, "provider_error"),
         (status_fault(403, r#"{"error": {"code": "unsupported_country_region_territory"}}"#), 502, "provider_error"),
         (html(403), 502, "provider_error"),

@@ -102,7 +102,6 @@ export function connectView(name, provider, draft) {
 
 	async function cancel() {
 		try {
-			// The login may have ended, or its code is being redeemed.
 			if ((await api.cancel(name)).status === "no_pending_login") return check();
 		} catch (error) {
 			if (!gone) stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" }));
@@ -123,6 +122,7 @@ export function connectView(name, provider, draft) {
 			const status = await api.status(name);
 			if (status.last_login?.login_id === started.login_id) finish(status.last_login.outcome, status.last_login.reason);
 			else if (status.login_id === started.login_id) finish("completed");
+			else if (now() > started.expires_at + 60) finish("expired");
 		} catch { /* the next poll retries */ }
 	}
 
