@@ -84,7 +84,10 @@ pub enum CopyError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Archive(#[from] Cause),
-    #[error("this version does not know {0}; the archive was made by a newer goclaw: use that version")]
+    #[error(
+        "this version does not know {0}; the archive was made by a newer goclaw, or by an earlier one that also copied the \
+         tables of other applications: use that version"
+    )]
     Unknown(String),
 }
 

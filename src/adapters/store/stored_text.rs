@@ -1,5 +1,6 @@
 //! Reads text columns whose bytes may not be UTF-8. SQLite does not check them, and one such byte must not fail the
-//! query for all rows: it becomes U+FFFD, which no seal, name or code contains, so that the row is unreadable.
+//! query for all rows: it becomes U+FFFD. No seal, account name or code contains it, so a row with such a text there is
+//! unreadable. A display name is shown with it.
 
 use diesel::{
     backend::Backend,

@@ -91,7 +91,7 @@ pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut Js
 /// Writes a message and its parts without what the backend refuses.
 fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let role = item.word("role").unwrap_or_default();
-    if !item.has("content") && !item.has("tool_calls") {
+    if !["content", "tool_calls", "function_call", "refusal"].into_iter().any(|name| item.has(name)) {
         write_without_content(&role, item, out);
         return Ok(());
     }

@@ -9,16 +9,16 @@ use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
 /// NUL in a JSON string. Neither `text` nor `jsonb` can store it.
 const ESCAPED_NUL: &str = "\\u0000";
-/// Lifts the time limits, because reading a whole table may take longer than other queries, and writing its rows to a
-/// slow disk may take long between two of them.
+/// Lifts the time limit of queries, because reading a whole table may take longer than others, and raises that of pauses,
+/// because writing its rows to a slow disk may take long between two of them.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '10min'";
 
 /// An archive may have items before their responses, so references are checked at the end.
 pub(super) fn begin_write() -> String {
     format!(
         "BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0; \
-         SET LOCAL idle_in_transaction_session_timeout = 0; SET CONSTRAINTS ALL DEFERRED"
+         SET LOCAL idle_in_transaction_session_timeout = '10min'; SET CONSTRAINTS ALL DEFERRED"
     )
 }
 

@@ -189,12 +189,12 @@ impl ApiTokenStore for Store {
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
         self.write("forget expired tokens", async |connection| {
-            let expired = table::table.filter(table::expires_at.le(now.unix_millis())).select(table::id);
-            let mut gone: Vec<String> = expired.load(connection).await?;
+            let expired = diesel::delete(table::table.filter(table::expires_at.le(now.unix_millis())));
+            let mut gone: Vec<StoredText> = expired.returning(table::id).get_results(connection).await?;
             while !gone.is_empty() {
-                diesel::delete(table::table.filter(table::id.eq_any(gone.clone()))).execute(connection).await?;
-                let children = table::table.filter(table::parent.eq_any(mem::take(&mut gone))).select(table::id);
-                gone = children.load(connection).await?;
+                let parents: Vec<String> = mem::take(&mut gone).into_iter().map(String::from).collect();
+                let children = diesel::delete(table::table.filter(table::parent.eq_any(parents)));
+                gone = children.returning(table::id).get_results(connection).await?;
             }
             Ok(())
         })
