@@ -64,8 +64,8 @@ impl Coding {
         let BudgetedBody { body: packed, mut reservation } = body;
         let mut decoder: Box<dyn Read + Send> = match self {
             Self::Identity => return Ok(BudgetedBody { body: packed, reservation }),
-            Self::Gzip => Box::new(GzipMembers { rest: &packed, current: None, count: 0 }),
-            Self::Zstd => Box::new(ZstdFrames { rest: &packed, current: None, count: 0 }),
+            Self::Gzip => Box::new(Frames::<GzipMember<'_>>::of(&packed)),
+            Self::Zstd => Box::new(Frames::<ZstdFrame<'_>>::of(&packed)),
         };
         let (mut unpacked, mut piece) = (Vec::new(), vec![0; PIECE]);
         loop {
@@ -87,23 +87,38 @@ impl Coding {
     }
 }
 
-/// Reads all members of a gzip body (RFC 1952 section 2.2). flate2's own decoder of several members has no limit on
-/// their number.
-struct GzipMembers<'a> {
+/// A decoder of one gzip member or zstd frame.
+trait Frame<'a>: Read + Sized {
+    /// Begins to decode the frame at the start of `rest`. A frame without content returns None, and advances `rest`.
+    fn begin(rest: &mut &'a [u8]) -> io::Result<Option<Self>>;
+
+    /// Returns the bytes after the frame, once it has been read to its end.
+    fn rest(&self) -> &'a [u8];
+}
+
+/// Reads all members of a gzip body (RFC 1952 section 2.2) or all frames of a zstd body (RFC 8878 section 3.1), at most
+/// [`MAX_FRAMES`]. flate2's own decoder of several members has no limit, and a decoder of ruzstd reads only one frame.
+struct Frames<'a, F> {
     rest: &'a [u8],
-    current: Option<GzDecoder<&'a [u8]>>,
+    current: Option<F>,
     count: usize,
 }
 
-impl Read for GzipMembers<'_> {
+impl<'a, F> Frames<'a, F> {
+    fn of(packed: &'a [u8]) -> Self {
+        Self { rest: packed, current: None, count: 0 }
+    }
+}
+
+impl<'a, F: Frame<'a>> Read for Frames<'a, F> {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         loop {
-            if let Some(member) = &mut self.current {
-                let length = member.read(piece)?;
+            if let Some(frame) = &mut self.current {
+                let length = frame.read(piece)?;
                 if length > 0 {
                     return Ok(length);
                 }
-                self.rest = member.get_ref();
+                self.rest = frame.rest();
                 self.current = None;
             }
             if self.rest.is_empty() {
@@ -113,53 +128,40 @@ impl Read for GzipMembers<'_> {
             if self.count > MAX_FRAMES {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            self.current = Some(GzDecoder::new(self.rest));
+            self.current = F::begin(&mut self.rest)?;
         }
     }
 }
 
-/// Reads all frames of a zstd body (RFC 8878 section 3.1). A decoder of ruzstd reads only one, and fails at a skippable
-/// frame.
-struct ZstdFrames<'a> {
-    rest: &'a [u8],
-    current: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
-    count: usize,
+type GzipMember<'a> = GzDecoder<&'a [u8]>;
+
+impl<'a> Frame<'a> for GzipMember<'a> {
+    fn begin(rest: &mut &'a [u8]) -> io::Result<Option<Self>> {
+        Ok(Some(GzDecoder::new(*rest)))
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.get_ref()
+    }
 }
 
-impl ZstdFrames<'_> {
-    fn begin_frame(&mut self) -> io::Result<()> {
-        self.count += 1;
-        if self.count > MAX_FRAMES {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        match StreamingDecoder::new_with_max_window_size(self.rest, MAX_WINDOW) {
-            Ok(decoder) => self.current = Some(decoder),
+type ZstdFrame<'a> = StreamingDecoder<&'a [u8], FrameDecoder>;
+
+impl<'a> Frame<'a> for ZstdFrame<'a> {
+    fn begin(rest: &mut &'a [u8]) -> io::Result<Option<Self>> {
+        match StreamingDecoder::new_with_max_window_size(*rest, MAX_WINDOW) {
+            Ok(decoder) => Ok(Some(decoder)),
             Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
                 let end = SKIPPABLE_HEADER.saturating_add(length.try_into().unwrap_or(usize::MAX));
-                self.rest = self.rest.get(end..).ok_or(io::ErrorKind::UnexpectedEof)?;
+                *rest = rest.get(end..).ok_or(io::ErrorKind::UnexpectedEof)?;
+                Ok(None)
             }
-            Err(error) => return Err(io::Error::other(error)),
+            Err(error) => Err(io::Error::other(error)),
         }
-        Ok(())
     }
-}
 
-impl Read for ZstdFrames<'_> {
-    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(frame) = &mut self.current {
-                let length = frame.read(piece)?;
-                if length > 0 {
-                    return Ok(length);
-                }
-                self.rest = frame.get_ref();
-                self.current = None;
-            }
-            if self.rest.is_empty() {
-                return Ok(0);
-            }
-            self.begin_frame()?;
-        }
+    fn rest(&self) -> &'a [u8] {
+        self.get_ref()
     }
 }
 
