@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Number of entries read at a time.
-pub(super) const PAGE: usize = 500;
+const PAGE: usize = 500;
 /// Maximum number of reported problems.
 const MAX_PROBLEMS: usize = 100;
 
@@ -38,6 +38,15 @@ impl Audit {
     /// # Errors
     /// [`AppError::Store`].
     pub async fn verify(&self, checkpoint: Option<&Checkpoint>) -> Result<AuditFindings, AppError> {
+        self.verify_each(checkpoint, |_| ()).await
+    }
+
+    /// Verifies the whole log, and passes each entry to `visit` in the order of the log.
+    pub(super) async fn verify_each(
+        &self,
+        checkpoint: Option<&Checkpoint>,
+        mut visit: impl FnMut(&AuditEntry) + Send,
+    ) -> Result<AuditFindings, AppError> {
         let mut verification = Verification::default();
         loop {
             let after = verification.findings.newest.as_ref().map_or(i64::MIN, |last| last.id);
@@ -46,6 +55,7 @@ impl Audit {
             for entry in entries {
                 let mark = self.vault.check_audit_mark(&entry);
                 verification.check_mark(&entry, mark);
+                visit(&entry);
                 verification.check_chain(entry, checkpoint);
             }
             if is_last {

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Audit, verify::PAGE};
+use super::Audit;
 use crate::{
     app::AppError,
     domain::{audit::Checkpoint, time::Timestamp},
@@ -55,13 +55,21 @@ impl Audit {
     }
 
     /// Deletes the entries from before `time` at the beginning of the log. Deletes nothing if the log does not verify:
-    /// somebody without the key may have changed the times of entries to have them deleted.
+    /// somebody without the key may have changed the times of entries to have them deleted. The same pass reads the
+    /// times, so that they cannot be changed in between.
     ///
     /// # Errors
     /// [`AppError::Store`].
     pub async fn delete_before(&self, time: Timestamp) -> Result<usize, AppError> {
-        let Some(end) = self.end_of_entries_before(time).await? else { return Ok(0) };
-        let findings = self.verify(None).await?;
+        let (mut end, mut is_before) = (None, true);
+        let findings = self.verify_each(None, |entry| {
+            is_before &= entry.at < time;
+            if is_before {
+                end = Some(entry.checkpoint());
+            }
+        });
+        let findings = findings.await?;
+        let Some(end) = end else { return Ok(0) };
         // Another gateway may have deleted these entries during the verification, which then finds gaps.
         if self.log.oldest(i64::MIN, 1).await?.first().is_none_or(|oldest| oldest.at >= time) {
             return Ok(0);
@@ -71,24 +79,5 @@ impl Audit {
             return Ok(0);
         }
         Ok(self.log.delete_through(&end, &self.vault.author(self.now())).await?)
-    }
-
-    /// Returns the entry before the first one that is not from before `time`.
-    async fn end_of_entries_before(&self, time: Timestamp) -> Result<Option<Checkpoint>, AppError> {
-        let mut end: Option<Checkpoint> = None;
-        loop {
-            let after = end.as_ref().map_or(i64::MIN, |end| end.id);
-            let entries = self.log.oldest(after, PAGE).await?;
-            let is_last = entries.len() < PAGE;
-            for entry in entries {
-                if entry.at >= time {
-                    return Ok(end);
-                }
-                end = Some(entry.checkpoint());
-            }
-            if is_last {
-                return Ok(end);
-            }
-        }
     }
 }
