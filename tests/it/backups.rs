@@ -4,6 +4,10 @@ use std::{fs, path::PathBuf, process::Command};
 
 use goclaw::adapters::store::{TableCopy, TableRows, Tables};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::{
     replicas,
@@ -11,7 +15,7 @@ use crate::{
     support::{
         command_output::CommandOutput,
         gateway::{Gateway, Home, http},
-        postgres::Database,
+        postgres::{self, Database},
         provider::Provider,
     },
 };
@@ -173,6 +177,57 @@ async fn a_table_of_another_application_is_neither_copied_nor_emptied() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_eq!(database.cell("count(*)", "invoices").await.as_deref(), Some("2"));
     assert_eq!(database.cell("count(*)", "llm_providers").await.as_deref(), Some("1"));
+}
+
+/// Relays connections to the server of the tests. Ends a connection that has emptied a table when it commits, before the
+/// server's answer. Returns the ports of the server and of the relay.
+async fn relay_without_confirmation() -> (u16, u16) {
+    let server: tokio_postgres::Config = postgres::server().parse().expect("a URL");
+    let port = server.get_ports()[0];
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let relay = listener.local_addr().expect("an address").port();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", port)).await.expect("the server");
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            #[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
+            let answers = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+            #[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
+            tokio::spawn(async move {
+                let (mut buffer, mut emptied) = (vec![0; 65536], false);
+                while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
+                    let sent = String::from_utf8_lossy(&buffer[..count]);
+                    emptied |= sent.contains("DELETE FROM \"llm_providers\"");
+                    if emptied && sent.contains("COMMIT") {
+                        answers.abort();
+                    }
+                    to_server.write_all(&buffer[..count]).await.expect("the server reads");
+                    if answers.is_finished() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (port, relay)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_that_the_database_does_not_confirm_is_not_reported_as_failed() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let file = back_up(&home, &[]);
+    let (server, relay) = relay_without_confirmation().await;
+    let url = database.url.replace(&format!(":{server}/"), &format!(":{relay}/"));
+    let done = restore(&home.with("GOCLAW_DATABASE__URL", &url), &file, &["--replace"]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("old content or the restored one; run the command again with --replace"), "{done:?}");
+    assert_eq!(database.cell("count(*)", "audit_log WHERE action = 'restored'").await.as_deref(), Some("1"));
 }
 
 #[tokio::test]

@@ -75,11 +75,16 @@ pub type Sink<'s> = dyn FnMut(TableRows) -> Result<(), Cause> + Send + 's;
 /// Returns the next batch; None after the last one.
 pub type Source<'s> = dyn FnMut() -> Result<Option<TableRows>, Cause> + Send + 's;
 
-/// Why tables cannot be copied. The transaction was rolled back.
+/// Why tables cannot be copied. Except for [`CopyError::Unconfirmed`], the transaction was rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     #[error("the tables of the database cannot be copied")]
     Database(#[from] DieselError),
+    #[error(
+        "the connection to the database ended before it confirmed the end of the restore, so the database may have its old \
+         content or the restored one; run the command again with --replace"
+    )]
+    Unconfirmed(#[source] DieselError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -146,14 +151,14 @@ pub(super) struct Column {
     #[diesel(sql_type = diesel::sql_types::Text)]
     pub(super) kind: String,
     #[diesel(sql_type = diesel::sql_types::Bool)]
-    pub(super) is_numbered: bool,
+    pub(super) is_identity: bool,
 }
 
 /// A row as JSON, with its position in the table if the database reads by position.
 #[derive(Debug, diesel::QueryableByName)]
 pub(super) struct JsonRow {
     #[diesel(sql_type = diesel::sql_types::BigInt)]
-    pub(super) place: i64,
+    pub(super) position: i64,
     #[diesel(sql_type = diesel::sql_types::Text)]
     pub(super) row: StoredText,
 }

@@ -24,14 +24,14 @@ pub(super) fn begin_write() -> String {
 
 pub(super) fn columns_of(table: &str) -> String {
     format!(
-        "SELECT column_name::text AS name, data_type::text AS kind, is_identity = 'YES' AS is_numbered \
+        "SELECT column_name::text AS name, data_type::text AS kind, is_identity = 'YES' AS is_identity \
          FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = {} \
          ORDER BY ordinal_position",
         literal(table)
     )
 }
 
-/// Returns SQL that opens a cursor, which keeps the position, so `place` is 0. Rows become JSON objects, and `jsonb`
+/// Returns SQL that opens a cursor, which keeps the position, so `position` is 0. Rows become JSON objects, and `jsonb`
 /// columns become text, as SQLite stores them.
 pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> {
     let member = |column: &Column| {
@@ -40,7 +40,7 @@ pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> 
     };
     let members: Vec<String> = columns.iter().map(member).collect();
     Some(format!(
-        "DECLARE copied NO SCROLL CURSOR FOR SELECT 0::bigint AS place, json_build_object({})::text AS row FROM {}",
+        "DECLARE copied NO SCROLL CURSOR FOR SELECT 0::bigint AS position, json_build_object({})::text AS row FROM {}",
         members.join(", "),
         quoted(table)
     ))
@@ -89,7 +89,7 @@ pub(super) fn insert(table: &str, columns: &[Column]) -> String {
 
 /// Returns SQL that sets the sequence of the identity column to the column's highest value.
 pub(super) fn after_writing(table: &str, columns: &[Column]) -> Option<String> {
-    let column = columns.iter().find(|column| column.is_numbered)?;
+    let column = columns.iter().find(|column| column.is_identity)?;
     let sequence = format!("pg_get_serial_sequence({}, {})", literal(&quoted(table)), literal(&column.name));
     Some(format!("SELECT setval({sequence}, max({})) FROM {}", quoted(&column.name), quoted(table)))
 }

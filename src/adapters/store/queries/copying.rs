@@ -4,7 +4,12 @@
 //! take minutes. [`tables`] has the SQL of each database; `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
 
 use async_trait::async_trait;
-use diesel::{prelude::*, sql_query, sql_types::Text};
+use diesel::{
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+    sql_query,
+    sql_types::Text,
+};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{
@@ -76,12 +81,19 @@ impl TableCopy for Store {
 
 /// Ends the transaction. A failed rollback is ignored: it would hide the error that led to it, and the database rolls
 /// back when the connection ends. After a failed commit, SQLite's transaction is still open.
+///
+/// # Errors
+/// [`CopyError::Unconfirmed`] if the connection ended during the commit, otherwise [`CopyError::Database`].
 async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError> {
     let committed = if commits { connection.batch_execute("COMMIT").await } else { Ok(()) };
     if !commits || committed.is_err() {
         let _ = connection.batch_execute("ROLLBACK").await;
     }
-    Ok(committed?)
+    committed.map_err(|error| match error {
+        // The kind of every error that does not come from the server itself.
+        DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _) => CopyError::Unconfirmed(error),
+        error => CopyError::Database(error),
+    })
 }
 
 async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {
@@ -94,7 +106,7 @@ async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_
         loop {
             let found: Vec<JsonRow> = sql_query(tables::next_rows(table, &columns, after)).load(connection).await?;
             let Some(last) = found.last() else { break };
-            after = last.place;
+            after = last.position;
             let rows: Vec<&str> = found.iter().map(|row| row.row.0.as_str()).collect();
             let rows = format!("[{}]", rows.join(","));
             let names = columns.iter().map(|column| column.name.clone()).collect();

@@ -13,7 +13,7 @@ pub(super) fn begin_write() -> String {
 }
 
 pub(super) fn columns_of(table: &str) -> String {
-    format!("SELECT name, type AS kind, FALSE AS is_numbered FROM pragma_table_info({}) ORDER BY cid", literal(table))
+    format!("SELECT name, type AS kind, FALSE AS is_identity FROM pragma_table_info({}) ORDER BY cid", literal(table))
 }
 
 /// Returns None: rows are read by their rowid, without a cursor.
@@ -25,7 +25,7 @@ pub(super) fn next_rows(table: &str, columns: &[Column], after: i64) -> String {
     let members = columns.iter().map(|column| format!("{}, {}", literal(&column.name), quoted(&column.name)));
     let members: Vec<String> = members.collect();
     format!(
-        "SELECT rowid AS place, json_object({}) AS row FROM {} WHERE rowid > {after} ORDER BY rowid LIMIT {}",
+        "SELECT rowid AS position, json_object({}) AS row FROM {} WHERE rowid > {after} ORDER BY rowid LIMIT {}",
         members.join(", "),
         quoted(table),
         batch_size(table)
