@@ -89,10 +89,10 @@ async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError
     if !commits || committed.is_err() {
         let _ = connection.batch_execute("ROLLBACK").await;
     }
-    committed.map_err(|error| match error {
+    committed.map_err(|error| {
         // The kind of every error that does not come from the server itself.
-        DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _) => CopyError::Unconfirmed(error),
-        error => CopyError::Database(error),
+        let has_no_answer = matches!(error, DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _));
+        if has_no_answer { CopyError::Unconfirmed(error) } else { CopyError::Database(error) }
     })
 }
 
