@@ -73,3 +73,14 @@ async fn an_event_stream_without_a_media_type_is_read() {
         assert_eq!(declared, expected);
     }
 }
+
+#[tokio::test]
+async fn the_version_of_the_model_list_is_sent_unless_the_caller_sends_its_own() {
+    let gateway = connected().await;
+    let none: &[(&'static str, &'static str)] = &[];
+    for (headers, version) in [(none, "0.169.0"), (&[("version", "0.153.0")], "0.153.0")] {
+        let request = request(headers, json!({"input": "Hi"}));
+        within(gateway.app.models.create_response(request)).await.expect("a response");
+        assert_eq!(gateway.upstream.last_header("version").as_deref(), Some(version));
+    }
+}

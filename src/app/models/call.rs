@@ -139,8 +139,12 @@ impl Models {
 /// Returns the forwarded headers of the caller, and the headers that identify the account to the provider.
 fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
     let mut headers = select_headers(from_caller, headers::is_forwarded_to_provider);
-    let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
+    let ProviderDefinition { oauth, provider_type, client_version, .. } = account.definition.as_ref();
     set_user_agent(&mut headers, &account.definition);
+    // ChatGPT's backend refuses newer models of its list without the version for which the list was requested.
+    if let Some(Ok(version)) = client_version.as_deref().map(HeaderValue::from_str) {
+        headers.entry(HeaderName::from_static("version")).or_insert(version);
+    }
     if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())
         && let Ok(value) = HeaderValue::from_str(originator)
     {
