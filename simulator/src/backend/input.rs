@@ -175,7 +175,7 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     };
     match tools.iter().position(incomplete) {
         Some(index) => {
-            let message = "Invalid schema for function: object schema missing properties.";
+            let message = "Invalid schema for function: missing properties or items.";
             let param = format!("tools[{index}].parameters");
             Err(Refusal::of_api(400, Some("invalid_function_parameters"), &param, message))
         }
@@ -183,11 +183,15 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     }
 }
 
-/// Returns whether all object schemas list their properties.
+/// Returns whether all object schemas list their properties, and all array schemas describe their items.
 fn is_complete(schema: &Value) -> bool {
     let is_object = text(schema, "type") == Some("object");
     let has_properties = schema.get("properties").is_some_and(Value::is_object);
+    let types = schema.get("type").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_array = text(schema, "type") == Some("array") || types.iter().any(|kind| kind == "array");
+    let has_items = schema.get("items").is_some_and(|items| items.is_object() || items.is_boolean());
     (!is_object || has_properties)
+        && (!is_array || has_items)
         && schema.as_object().is_none_or(|members| {
             members.iter().all(|(name, value)| match (name.as_str(), value) {
                 ("enum" | "const" | "default" | "examples", _) => true,

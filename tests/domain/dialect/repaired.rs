@@ -51,6 +51,26 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
                 "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}", "properties": {}}]}}},
                 "$defs": {"enum": {"type": "object", "properties": {}}}}),
         ),
+        // Arrays, also as one of several types.
+        (
+            json!({"type": "object", "properties": {"a": {"type": "array"}, "items": {"type": ["string", "array"]},
+                "b": {"anyOf": [{"type": "array", "items": null}, {"type": "null"}]}, "c": {"type": "array", "items": {}}}}),
+            json!({"type": "object", "properties": {"a": {"type": "array", "items": {}},
+                "items": {"type": ["string", "array"], "items": {}},
+                "b": {"anyOf": [{"type": "array", "items": {}}, {"type": "null"}]}, "c": {"type": "array", "items": {}}}}),
+        ),
+        // PHP's empty objects.
+        (json!([]), empty.clone()),
+        (
+            json!({"type": "object", "properties": [], "required": []}),
+            json!({"type": "object", "properties": {}, "required": []}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": [], "b": {"type": "array", "items": []}, "c": {"enum": []}},
+                "$defs": []}),
+            json!({"type": "object", "properties": {"a": {}, "b": {"type": "array", "items": {}}, "c": {"enum": []}},
+                "$defs": {}}),
+        ),
         // `enum` and `default` contain data, not schemas.
         (
             json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
