@@ -8,7 +8,14 @@ use super::{refusal::Refusal, request::text};
 /// The maximum length of the id of a call or an item, in characters.
 const MAX_ID: usize = 64;
 /// The prefixes of item ids, by item type. The backend does not store items, but checks their ids.
-const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"), ("function_call", "fc")];
+const ID_PREFIXES: [(&str, &str); 6] = [
+    ("message", "msg"),
+    ("reasoning", "rs"),
+    ("function_call", "fc"),
+    ("function_call_output", "fc"),
+    ("custom_tool_call", "ctc"),
+    ("custom_tool_call_output", "ctc"),
+];
 /// The types of content parts that a message of the assistant may have.
 const ASSISTANT_PARTS: [&str; 2] = ["output_text", "refusal"];
 /// The types of content parts that any other message, or a tool output, may have.
@@ -16,10 +23,11 @@ const INPUT_PARTS: [&str; 3] = ["input_text", "input_image", "input_file"];
 
 /// The members that the real backend allows in items and parts of these types. Clients send other members when they
 /// return output items unchanged or add members of their own.
-const MEMBERS: [(&str, &[&str]); 4] = [
+const MEMBERS: [(&str, &[&str]); 5] = [
     ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
     ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),
     ("function_call_output", &["type", "id", "call_id", "output", "status"]),
+    ("image_generation_call", &["type", "id", "status", "revised_prompt", "result"]),
     ("output_text", &["type", "text", "annotations", "logprobs"]),
 ];
 
