@@ -196,6 +196,19 @@ fn an_error_event_without_a_sequence_number_gets_the_next_one() {
 }
 
 #[test]
+fn an_error_event_gets_its_code_and_message_beside_the_nested_error() {
+    let nested = json!({"type": "server_error", "code": null, "message": "Sorry.", "param": null});
+    for number in [json!(null), json!(0)] {
+        let given = event(&json!({"type": "error", "error": nested, "sequence_number": number}));
+        let frame = reader(&json!({})).on_event(&given).unwrap().unwrap().repaired_frame().unwrap();
+        let expected = json!({"type": "error", "error": nested, "code": "server_error", "message": "Sorry.",
+            "param": null, "sequence_number": 0});
+        let data = frame.strip_prefix("event: error\ndata: ").unwrap();
+        assert_eq!(serde_json::from_str::<Value>(data).unwrap(), expected, "{frame}");
+    }
+}
+
+#[test]
 fn a_character_in_two_deltas_of_an_unfinished_item_is_joined() {
     let mut reader = reader(&json!({}));
     for piece in [r"a\ud83d", r"\ude00\ud83d"] {

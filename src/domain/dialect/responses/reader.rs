@@ -73,19 +73,38 @@ impl ReadEvent<'_> {
         self.failure.is_some() || self.event.ends_response()
     }
 
+    /// Returns the failure that the event has only in its member `error`. In OpenAI's API, `code` and `message` are
+    /// members of the event itself, and clients check that they are texts.
+    fn nested_failure(&self) -> Option<&ResponseFailure> {
+        self.failure.as_ref().filter(|_| self.event.kind == "error" && !self.event.members.has("message"))
+    }
+
     /// Returns the frame that replaces the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
-        let (name, value) = match (&self.response, self.missing_number) {
-            (Some(response), _) => ("response", Cow::Borrowed(response.as_str())),
-            (None, Some(number)) => ("sequence_number", Cow::Owned(number.to_string())),
+        let nested = self.nested_failure();
+        let replaced = match (&self.response, self.missing_number) {
+            (Some(response), _) => Some(("response", Cow::Borrowed(response.as_str()))),
+            (None, Some(number)) => Some(("sequence_number", Cow::Owned(number.to_string()))),
+            (None, None) if nested.is_some() => None,
             (None, None) => return None,
         };
-        let mut out = JsonWriter::for_body(value.len());
+        let mut out = JsonWriter::for_body(replaced.as_ref().map_or(0, |(_, value)| value.len()));
         out.word("type", &self.event.kind);
-        for (other, value) in self.event.members.iter().filter(|(other, _)| *other != name) {
+        let is_written = |name: &str| {
+            replaced.as_ref().is_some_and(|(replaced, _)| *replaced == name)
+                || nested.is_some() && matches!(name, "code" | "message" | "param")
+        };
+        for (other, value) in self.event.members.iter().filter(|&(other, _)| !is_written(other)) {
             out.json(other, &in_one_line(value));
         }
-        out.json(name, &value);
+        if let Some(failure) = nested {
+            out.word("code", &failure.code);
+            out.word("message", &failure.message);
+            out.json("param", "null");
+        }
+        if let Some((name, value)) = &replaced {
+            out.json(name, value);
+        }
         out.end_object();
         let mut frame = out.into_text();
         frame.insert_str(0, &format!("event: {}\ndata: ", self.event.kind));
