@@ -84,3 +84,20 @@ async fn the_version_of_the_model_list_is_sent_unless_the_caller_sends_its_own()
         assert_eq!(gateway.upstream.last_header("version").as_deref(), Some(version));
     }
 }
+
+#[tokio::test]
+async fn only_codex_clients_get_private_events() {
+    let gateway = connected().await;
+    let none: &[(&'static str, &'static str)] = &[];
+    for (headers, first) in [
+        (none, "response.created"),
+        (&[("originator", "codex_exec")], "codex.rate_limits"),
+        (&[("x-codex-window-id", "1")], "codex.rate_limits"),
+    ] {
+        let request = request(headers, json!({"input": "Hi", "stream": true}));
+        let events = text_of(within(gateway.app.models.create_response(request)).await).await;
+        let data = events.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event");
+        let event: Value = serde_json::from_str(data).expect("JSON");
+        assert_eq!(event["type"], first, "{events}");
+    }
+}

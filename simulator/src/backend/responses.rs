@@ -63,7 +63,7 @@ pub(super) fn responses(
     let script = provider.state().scripts.next();
     let mut events = Events::begin(&request, now);
     if settings.rate_limits_in_stream {
-        events.push("codex.rate_limits", quota.event());
+        events.push_first("codex.rate_limits", quota.event());
     }
     provider.state().backend.added_usage.add(account, settings.percent_per_response, now);
     let actions = script::actions(&script, &request, settings.text_pieces(), input, events, stream_fault);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use http_message::{
-    HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tokio::sync::OwnedSemaphorePermit;
@@ -74,7 +74,7 @@ impl Models {
         let prompted = self.prompt(&target, &headers, body, "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.
         drop(reserved);
-        let mut reader = ResponseReader::new(echo);
+        let mut reader = ResponseReader::new(echo).for_codex_client(is_codex_client(&headers));
         let response = if stream {
             self.start_stream(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
         } else {
@@ -186,6 +186,11 @@ impl Models {
             BrokenEvents::TooLong(error) => error.into(),
         }
     }
+}
+
+/// Whether a request has the headers of the Codex CLI or of a program that uses its protocol.
+fn is_codex_client(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name == "originator" || name.as_str().starts_with("x-codex-"))
 }
 
 /// Checks that a response is an event stream, and splits it into its head and its body.

@@ -174,6 +174,9 @@ impl Form {
             }
             Self::Responses(reader) => {
                 let read = reader.on_event(&event)?;
+                if read.as_ref().is_some_and(|read| reader.omits(read)) {
+                    return Ok(Written::More);
+                }
                 match read.as_ref().and_then(|read| read.repaired_frame()) {
                     Some(repaired) if out.is_empty() => *out = repaired.into_bytes(),
                     Some(repaired) => out.extend_from_slice(repaired.as_bytes()),

@@ -209,6 +209,24 @@ fn an_error_event_gets_its_code_and_message_beside_the_nested_error() {
 }
 
 #[test]
+fn private_events_are_for_codex_clients() {
+    for (kind, is_private) in [
+        ("codex.rate_limits", true),
+        ("keepalive", true),
+        ("response.created", false),
+        ("response.not_invented_yet", false),
+        ("error", false),
+    ] {
+        for is_codex_client in [false, true] {
+            let mut reader = reader(&json!({})).for_codex_client(is_codex_client);
+            let event = event(&json!({"type": kind}));
+            let read = reader.on_event(&event).unwrap().unwrap();
+            assert_eq!(reader.omits(&read), is_private && !is_codex_client, "{kind}");
+        }
+    }
+}
+
+#[test]
 fn a_character_in_two_deltas_of_an_unfinished_item_is_joined() {
     let mut reader = reader(&json!({}));
     for piece in [r"a\ud83d", r"\ude00\ud83d"] {

@@ -17,6 +17,8 @@ pub struct ResponseReader {
     output: Output,
     /// The `sequence_number` that follows the last event's.
     next_number: u64,
+    /// Whether the caller gets the events that are not part of OpenAI's API.
+    has_private_events: bool,
 }
 
 /// An event of the backend, with its repairs.
@@ -28,11 +30,24 @@ pub struct ReadEvent<'a> {
     /// The `sequence_number` of an `error` event that lacks it. OpenAI's API requires it, and clients check it.
     missing_number: Option<u64>,
     failure: Option<ResponseFailure>,
+    /// Whether the event is not part of OpenAI's API.
+    is_private: bool,
 }
 
 impl ResponseReader {
     pub fn new(echo: RequestEcho) -> Self {
-        Self { echo, output: Output::default(), next_number: 0 }
+        Self { echo, output: Output::default(), next_number: 0, has_private_events: false }
+    }
+
+    /// Sets whether the caller is a Codex client, which uses the backend's private events.
+    pub fn for_codex_client(self, is_codex_client: bool) -> Self {
+        Self { has_private_events: is_codex_client, ..self }
+    }
+
+    /// Whether an event is kept from the caller. Some clients of OpenAI's API fail if `response.created` is not the first
+    /// event, or at any event that they do not know.
+    pub fn omits(&self, event: &ReadEvent<'_>) -> bool {
+        event.is_private && !self.has_private_events
     }
 
     /// Returns the `sequence_number` of an event that the gateway adds after the last one.
@@ -48,6 +63,7 @@ impl ResponseReader {
         let failure = event.check().err();
         let number = event.number("sequence_number");
         let missing_number = (event.kind == "error" && number.is_none()).then_some(self.next_number);
+        let is_private = event.kind != "error" && !event.kind.starts_with("response.");
         self.next_number = number.map_or(self.next_number, |number| number.saturating_add(1));
         self.output.add(&event);
         let json = event.json("response");
@@ -63,7 +79,7 @@ impl ResponseReader {
             ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
-        Ok(Some(ReadEvent { event, response, missing_number, failure }))
+        Ok(Some(ReadEvent { event, response, missing_number, failure, is_private }))
     }
 }
 
