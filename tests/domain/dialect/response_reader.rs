@@ -227,6 +227,15 @@ fn private_events_are_for_codex_clients() {
 }
 
 #[test]
+fn the_older_name_of_the_last_event_is_replaced() {
+    let given = event(&json!({"type": "response.done", "response": {"id": "r", "status": "completed"}}));
+    let mut reader = reader(&json!({}));
+    let done = reader.on_event(&given).unwrap().unwrap();
+    let frame = done.repaired_frame().unwrap();
+    assert!(done.is_last() && frame.starts_with("event: response.completed\ndata: {\"type\":\"response.completed\""));
+}
+
+#[test]
 fn a_character_in_two_deltas_of_an_unfinished_item_is_joined() {
     let mut reader = reader(&json!({}));
     for piece in [r"a\ud83d", r"\ude00\ud83d"] {
