@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::json;
+
 use super::{RequestEcho, output::Output};
 use crate::domain::dialect::{
     ResponseFailure, SseEvent,
@@ -10,6 +12,9 @@ use crate::domain::dialect::{
     members::Members,
 };
 
+/// The maximum length of an id that is kept, in bytes.
+const MAX_ID_BYTES: usize = 1024;
+
 /// The reader of one response.
 #[derive(Debug)]
 pub struct ResponseReader {
@@ -17,8 +22,9 @@ pub struct ResponseReader {
     output: Output,
     /// The `sequence_number` that follows the last event's.
     next_number: u64,
-    /// Whether the caller gets the events that are not part of OpenAI's API.
-    has_private_events: bool,
+    is_codex_client: bool,
+    /// The id of the response, if the first event has a short one.
+    response_id: Option<String>,
 }
 
 /// An event of the backend, with its repairs.
@@ -32,27 +38,54 @@ pub struct ReadEvent<'a> {
     failure: Option<ResponseFailure>,
     /// Whether the event is not part of OpenAI's API.
     is_private: bool,
+    /// The frame that replaces an `error` event for a Codex client.
+    failed_frame: Option<String>,
 }
 
 impl ResponseReader {
     pub fn new(echo: RequestEcho) -> Self {
-        Self { echo, output: Output::default(), next_number: 0, has_private_events: false }
+        Self { echo, output: Output::default(), next_number: 0, is_codex_client: false, response_id: None }
     }
 
-    /// Sets whether the caller is a Codex client, which uses the backend's private events.
+    /// Sets whether the caller is a Codex client. It uses the backend's private events, and ignores `error` events.
     pub fn for_codex_client(self, is_codex_client: bool) -> Self {
-        Self { has_private_events: is_codex_client, ..self }
+        Self { is_codex_client, ..self }
     }
 
     /// Whether an event is kept from the caller. Some clients of OpenAI's API fail if `response.created` is not the first
     /// event, or at any event that they do not know.
     pub fn omits(&self, event: &ReadEvent<'_>) -> bool {
-        event.is_private && !self.has_private_events
+        event.is_private && !self.is_codex_client
     }
 
-    /// Returns the `sequence_number` of an event that the gateway adds after the last one.
-    pub fn next_number(&self) -> u64 {
-        self.next_number
+    /// Returns the frame of an error that the gateway adds after the last event.
+    pub fn error_frame(&self, code: &str, message: &str) -> String {
+        let number = self.next_number;
+        if self.is_codex_client {
+            return self.failed_frame(&json!({"code": code, "message": message}).to_string(), number);
+        }
+        let error =
+            json!({"type": "error", "code": code, "message": message, "param": null, "sequence_number": number});
+        format!("event: error\ndata: {error}\n\n")
+    }
+
+    /// Returns the frame of a failed response, with this error as JSON. The Codex CLI reads it, but ignores an `error`
+    /// event, and would send the request again.
+    fn failed_frame(&self, error: &str, number: u64) -> String {
+        let mut response = JsonWriter::for_body(error.len());
+        response.word("id", self.response_id.as_deref().unwrap_or("unknown"));
+        response.word("status", "failed");
+        response.json("output", "[]");
+        response.json("error", error);
+        response.end_object();
+        let response = response.into_text();
+        let completed = Members::of_event(&response).map(|response| self.echo.complete(&response, None));
+        let mut event = JsonWriter::for_body(response.len());
+        event.word("type", "response.failed");
+        event.json("sequence_number", &number.to_string());
+        event.json("response", completed.as_deref().unwrap_or(&response));
+        event.end_object();
+        format!("event: response.failed\ndata: {}\n\n", event.into_text())
     }
 
     /// Handles the next event. Returns None for an event without data. Events without a response are not changed.
@@ -64,11 +97,19 @@ impl ResponseReader {
         let number = event.number("sequence_number");
         let missing_number = (event.kind == "error" && number.is_none()).then_some(self.next_number);
         let is_private = event.kind != "error" && !event.kind.starts_with("response.");
+        let failed = failure.as_ref().filter(|_| self.is_codex_client && event.kind == "error");
+        let failed_frame = failed.map(|failure| {
+            let nested = event.json("error").filter(|error| error.starts_with('{')).map(Cow::into_owned);
+            let flat = || json!({"code": failure.code, "message": failure.message}).to_string();
+            self.failed_frame(&nested.unwrap_or_else(flat), number.unwrap_or(self.next_number))
+        });
         self.next_number = number.map_or(self.next_number, |number| number.saturating_add(1));
         self.output.add(&event);
         let json = event.json("response");
         let response = match (&*event.kind, json.as_deref().and_then(Members::of_event)) {
             ("response.created" | "response.queued" | "response.in_progress" | "response.failed", Some(response)) => {
+                let id = response.word("id").filter(|id| id.len() <= MAX_ID_BYTES).map(Cow::into_owned);
+                self.response_id = id.or_else(|| self.response_id.take());
                 Some(self.echo.complete(&response, None))
             }
             ("response.completed" | "response.incomplete", Some(response)) => {
@@ -79,7 +120,7 @@ impl ResponseReader {
             ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
-        Ok(Some(ReadEvent { event, response, missing_number, failure, is_private }))
+        Ok(Some(ReadEvent { event, response, missing_number, failure, is_private, failed_frame }))
     }
 }
 
@@ -97,6 +138,9 @@ impl ReadEvent<'_> {
 
     /// Returns the frame that replaces the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
+        if self.failed_frame.is_some() {
+            return self.failed_frame.clone();
+        }
         let nested = self.nested_failure();
         let replaced = match (&self.response, self.missing_number) {
             (Some(response), _) => Some(("response", Cow::Borrowed(response.as_str()))),
