@@ -102,6 +102,8 @@ fn responses_are_classified_by_status_and_code() {
         (401, "invalid_client", not_consumed(Cause::Refused)),
         (400, "unsupported_grant_type", not_consumed(Cause::Refused)),
         (403, "unsupported_country_region_territory", not_consumed(Cause::Refused)),
+        (401, "requires_captcha", not_consumed(Cause::Refused)),
+        (422, "missing_expired_token", not_consumed(Cause::Refused)),
         (400, "unknown", unknown(Cause::Refused)),
         (403, "unknown", unknown(Cause::Refused)),
         (404, "unknown", unknown(Cause::Refused)),

@@ -146,6 +146,8 @@ pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failu
             "invalid_client"
             | "invalid_request"
             | "invalid_scope"
+            | "missing_expired_token"
+            | "requires_captcha"
             | "unauthorized_client"
             | "unsupported_grant_type"
             | "unsupported_country_region_territory",
