@@ -92,6 +92,7 @@ fn responses_are_classified_by_status_and_code() {
         (400, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
         (500, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
         (401, "refresh_token_invalidated", rejected(Cause::RefreshTokenInvalidated)),
+        (400, "app_session_terminated", rejected(Cause::RefreshTokenInvalidated)),
         (400, "invalid_grant", rejected(Cause::InvalidGrant)),
         (401, "token_expired", rejected(Cause::InvalidGrant)),
         (400, "account_deactivated", rejected(Cause::AccountDeactivated)),

@@ -290,6 +290,7 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),
         (r#"{"error":"invalid_grant","code":"Refresh_Token_Reused"}"#, "refresh_token_reused"),
         (r#"{"code":"token_expired"}"#, "token_expired"),
+        (r#"{"error":{"code":"app_session_terminated","message":"secret"}}"#, "app_session_terminated"),
         (r#"{"errors":[{"message":"secret","code":"requires_captcha"}],"clerk_trace_id":"t"}"#, "requires_captcha"),
         (r#"{"errors":[{"code":"signed_out"},"x"]}"#, "unknown"),
         (r#"{"detail":"Unauthorized"}"#, "unknown"),

@@ -6,10 +6,11 @@ use crate::ports::UNKNOWN_CODE;
 
 /// RFC 6749 section 5.2, RFC 7009 section 2.2.1, the codes that OpenAI's server sends, and Clerk's codes of requests
 /// that it refuses although the cookie is valid.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 25] = [
     "access_denied",
     "account_deactivated",
     "account_suspended",
+    "app_session_terminated",
     "codex_workspace_access_denied",
     "deactivated_workspace",
     "invalid_client",
