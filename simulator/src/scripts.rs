@@ -49,6 +49,8 @@ pub enum Script {
     TinyChunks,
     /// One write for everything, without a pause.
     OneWrite,
+    /// No `Content-Type`, as the real backend sends its streams since July 2026.
+    Untyped,
     /// An `error` event with this code, before any output: `error_event:CODE`.
     ErrorEvent(String),
     /// These events instead of the output, before the last one: `events:[{"type": ..}, ..]`.
@@ -56,7 +58,7 @@ pub enum Script {
 }
 
 /// The scripts without an argument.
-const NAMED: [(&str, Script); 17] = [
+const NAMED: [(&str, Script); 18] = [
     ("auto", Script::Auto),
     ("multibyte", Script::Multibyte),
     ("crlf", Script::Crlf),
@@ -74,6 +76,7 @@ const NAMED: [(&str, Script); 17] = [
     ("after_completed", Script::AfterCompleted),
     ("tiny_chunks", Script::TinyChunks),
     ("one_write", Script::OneWrite),
+    ("untyped", Script::Untyped),
 ];
 
 /// The script name is unknown.

@@ -29,7 +29,7 @@ pub enum FeedbackSource {
 }
 
 /// Error codes about the whole account, with any HTTP status. They apply until a person acts.
-const ACCOUNT_CODES: [(&str, &str); 12] = [
+const ACCOUNT_CODES: [(&str, &str); 11] = [
     ("account_deactivated", "the provider has deactivated the account"),
     ("account_suspended", "the provider has suspended the account"),
     ("deactivated_workspace", "the provider has deactivated the workspace of the account"),
@@ -39,10 +39,9 @@ const ACCOUNT_CODES: [(&str, &str); 12] = [
     ("invalid_workspace_selected", "the account may not use the workspace of its login"),
     ("usage_not_included", "the plan of the account does not include this API"),
     ("billing_not_active", "the account has no active billing"),
-    // These are from Alibaba Cloud.
+    // These are from Alibaba Cloud. Its `AllocationQuota.FreeTierOnly` concerns one model only: each has its own quota.
     ("Arrearage", "the account has an overdue payment"),
     ("AccessDenied.Unpurchased", "the account has not activated this service"),
-    ("AllocationQuota.FreeTierOnly", "the account has used up its free quota, and paid use is not enabled"),
 ];
 
 /// Codes that the gateway assigns, or that concern the token.

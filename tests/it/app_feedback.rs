@@ -226,9 +226,13 @@ async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
         assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "{code}");
     }
     let gateway = connected().await;
-    let forbidden = r#"{"error": {"code": "model_access_denied", "message": "Not this model."}}"#;
-    assert!(prompt_with_response(&gateway, 403, forbidden).await.is_err());
-    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "another model may be allowed");
+    for forbidden in [
+        r#"{"error": {"code": "model_access_denied", "message": "Not this model."}}"#,
+        r#"{"error": {"code": "AllocationQuota.FreeTierOnly", "message": "The free tier of the model is used up."}}"#,
+    ] {
+        assert!(prompt_with_response(&gateway, 403, forbidden).await.is_err());
+        assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "another model may be allowed");
+    }
 }
 
 #[tokio::test]

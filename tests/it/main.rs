@@ -8,6 +8,7 @@ mod support;
 // Use cases, with fakes.
 mod app_access;
 mod app_accounts;
+mod app_backend_quirks;
 mod app_doubt;
 mod app_feedback;
 mod app_forward;

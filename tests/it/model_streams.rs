@@ -155,3 +155,19 @@ async fn a_started_response_is_sent_without_waiting_for_more_events() {
     let response = tokio::time::timeout(Duration::from_secs(9), request.send()).await;
     assert_eq!(response.expect("in time").expect("a response").status(), 200);
 }
+
+#[tokio::test]
+async fn a_stream_without_a_media_type_is_an_event_stream() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.post_control("/settings", json!({"rate_limits_in_stream": true})).await;
+    for path in [RESPONSES, CHAT] {
+        for stream in [true, false] {
+            set_script(&provider, "untyped").await;
+            let response = ask(&gateway, path, json!({"stream": stream})).await;
+            let media_type = if stream { "text/event-stream" } else { "application/json" };
+            assert_eq!((response.status, response.header("content-type")), (200, media_type), "{}", response.text);
+            assert!(response.text.contains("word5") && !response.text.contains("codex."), "{path}: {}", response.text);
+            assert!(!response.is_broken, "{path}: {}", response.text);
+        }
+    }
+}

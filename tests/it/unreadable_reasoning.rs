@@ -49,6 +49,25 @@ async fn a_prompt_with_unreadable_reasoning_is_sent_once_more_without_it() {
     }
 }
 
+/// The provider may begin the stream, and report the reasoning in its first event.
+#[tokio::test]
+async fn unreadable_reasoning_may_be_reported_in_the_stream() {
+    let (provider, _home, gateway) = signed_in().await;
+    for script in ["error_event:invalid_encrypted_content", "failed:invalid_encrypted_content"] {
+        for (stream, path) in [(false, "/v1/responses"), (true, "/v1/responses"), (true, "/v1/chat/completions")] {
+            let before = prompt_sizes(&provider).await.len();
+            provider.post_control("/scripts", json!({"script": script})).await;
+            let mut body = conversation(true);
+            body["stream"] = json!(stream);
+            let response = gateway.post(path, body).await;
+            assert_eq!(response.status, 200, "{script}, {path}: {}", response.text);
+            assert!(response.text.contains("word1"), "{}", response.text);
+            let sent = prompt_sizes(&provider).await.split_off(before);
+            assert!(sent.len() == 2 && sent[1] + 400 < sent[0], "{script}, {path}: {sent:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn other_errors_and_a_second_rejection_are_passed_on() {
     let (provider, _home, gateway) = signed_in().await;

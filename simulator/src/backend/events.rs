@@ -64,6 +64,11 @@ impl Events {
         self.events.push(Event::new(kind, members));
     }
 
+    /// Adds an event before all others.
+    pub(super) fn push_first(&mut self, kind: &'static str, members: Value) {
+        self.events.insert(0, Event::new(kind, members));
+    }
+
     /// Adds an event about the current item.
     pub(super) fn push_item_event(&mut self, item_id: &str, kind: &'static str, more: Value) {
         let mut members = json!({"item_id": item_id, "output_index": self.output.len()});

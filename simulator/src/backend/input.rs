@@ -8,7 +8,14 @@ use super::{refusal::Refusal, request::text};
 /// The maximum length of the id of a call or an item, in characters.
 const MAX_ID: usize = 64;
 /// The prefixes of item ids, by item type. The backend does not store items, but checks their ids.
-const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"), ("function_call", "fc")];
+const ID_PREFIXES: [(&str, &str); 6] = [
+    ("message", "msg"),
+    ("reasoning", "rs"),
+    ("function_call", "fc"),
+    ("function_call_output", "fc"),
+    ("custom_tool_call", "ctc"),
+    ("custom_tool_call_output", "ctc"),
+];
 /// The types of content parts that a message of the assistant may have.
 const ASSISTANT_PARTS: [&str; 2] = ["output_text", "refusal"];
 /// The types of content parts that any other message, or a tool output, may have.
@@ -16,10 +23,11 @@ const INPUT_PARTS: [&str; 3] = ["input_text", "input_image", "input_file"];
 
 /// The members that the real backend allows in items and parts of these types. Clients send other members when they
 /// return output items unchanged or add members of their own.
-const MEMBERS: [(&str, &[&str]); 4] = [
+const MEMBERS: [(&str, &[&str]); 5] = [
     ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
     ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),
     ("function_call_output", &["type", "id", "call_id", "output", "status"]),
+    ("image_generation_call", &["type", "id", "status", "revised_prompt", "result"]),
     ("output_text", &["type", "text", "annotations", "logprobs"]),
 ];
 
@@ -175,7 +183,7 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     };
     match tools.iter().position(incomplete) {
         Some(index) => {
-            let message = "Invalid schema for function: object schema missing properties.";
+            let message = "Invalid schema for function: missing properties or items.";
             let param = format!("tools[{index}].parameters");
             Err(Refusal::of_api(400, Some("invalid_function_parameters"), &param, message))
         }
@@ -183,11 +191,15 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     }
 }
 
-/// Returns whether all object schemas list their properties.
+/// Returns whether all object schemas list their properties, and all array schemas describe their items.
 fn is_complete(schema: &Value) -> bool {
     let is_object = text(schema, "type") == Some("object");
     let has_properties = schema.get("properties").is_some_and(Value::is_object);
+    let types = schema.get("type").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_array = text(schema, "type") == Some("array") || types.iter().any(|kind| kind == "array");
+    let has_items = schema.get("items").is_some_and(|items| items.is_object() || items.is_boolean());
     (!is_object || has_properties)
+        && (!is_array || has_items)
         && schema.as_object().is_none_or(|members| {
             members.iter().all(|(name, value)| match (name.as_str(), value) {
                 ("enum" | "const" | "default" | "examples", _) => true,

@@ -170,6 +170,7 @@ pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
         "id": id,
         "type": "image_generation_call",
         "status": "completed",
+        "action": "generate",
         "result": IMAGE,
         "revised_prompt": prompt,
     });

@@ -44,8 +44,8 @@ pub(super) const COMPACTION_PARAMETERS: [&str; 9] = [
 
 /// The values of `reasoning.effort`.
 const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
-/// The values of `service_tier`.
-const TIERS: [&str; 4] = ["auto", "default", "flex", "priority"];
+/// The only value of `service_tier`. Unlike OpenAI's public API, the backend refuses `auto`, `default` and `flex`.
+const TIER: &str = "priority";
 
 /// The header of a request whose tools are in an item of the input.
 const LITE_HEADER: &str = "X-OpenAI-Internal-Codex-Responses-Lite";
@@ -96,7 +96,7 @@ impl ModelRequest {
     /// Refuses an unknown service tier and an unknown effort.
     fn check_choices(&self) -> Result<(), Refusal> {
         let tier = self.get("service_tier").filter(|tier| !tier.is_null());
-        if let Some(tier) = tier.filter(|tier| !tier.as_str().is_some_and(|tier| TIERS.contains(&tier))) {
+        if let Some(tier) = tier.filter(|tier| *tier != TIER) {
             return Err(format!("Unsupported service_tier: {}", tier.as_str().unwrap_or_default()).into());
         }
         let effort = self.get("reasoning").and_then(|reasoning| text(reasoning, "effort"));

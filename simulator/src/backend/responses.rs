@@ -15,6 +15,7 @@ use super::{
 use crate::{
     http::Reply,
     provider::{Entry, Provider, random_text},
+    scripts::Script,
     settings::Account,
     stream_writer::{self, StreamFault},
     streams::OpenStream,
@@ -62,7 +63,7 @@ pub(super) fn responses(
     let script = provider.state().scripts.next();
     let mut events = Events::begin(&request, now);
     if settings.rate_limits_in_stream {
-        events.push("codex.rate_limits", quota.event());
+        events.push_first("codex.rate_limits", quota.event());
     }
     provider.state().backend.added_usage.add(account, settings.percent_per_response, now);
     let actions = script::actions(&script, &request, settings.text_pieces(), input, events, stream_fault);
@@ -70,7 +71,6 @@ pub(super) fn responses(
     let streamed = stream_writer::delivery(actions, settings.stream_pause, &open);
     let request_id = format!("req_{}", random_text());
     let reply = Reply::new(200, "").headers([
-        ("content-type", "text/event-stream"),
         ("cache-control", "no-cache"),
         ("x-request-id", &request_id),
         ("x-oai-request-id", &request_id),
@@ -82,5 +82,6 @@ pub(super) fn responses(
         ("cf-ray", "0123456789abcdef-FRA"),
         ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),
     ]);
+    let reply = if script == Script::Untyped { reply } else { reply.header("content-type", "text/event-stream") };
     quota.with_usage_headers(reply).with_delivery(streamed, open)
 }

@@ -80,7 +80,7 @@ fn plan(script: &Script) -> Plan<'_> {
     let instead = |content| Plan { content: Content::Instead(content), ..plain };
     let formed = |form| Plan { form, ..plain };
     match script {
-        Script::Auto => plain,
+        Script::Auto | Script::Untyped => plain,
         Script::Multibyte => Plan { form: Form::TornCharacters, ..instead(multibyte) },
         Script::Crlf => formed(Form::Crlf),
         Script::Comments => formed(Form::Comments),

@@ -43,6 +43,7 @@ impl Fixture {
         let output = |output: Value| json!({"type": "function_call_output", "call_id": "call_1", "output": output});
         let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
         let nested = json!({"type": "object", "properties": {"a": {"type": "object"}}});
+        let array = json!({"type": "object", "properties": {"a": {"type": ["array", "null"]}}});
         let reasoning =
             json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": null});
         let parsed = json!({"type": "output_text", "text": "{}", "parsed": {}});
@@ -75,10 +76,12 @@ impl Fixture {
             ("tools", tool(json!({"type": "object"})), 400, json!("invalid_function_parameters")),
             ("tools", tool(json!({})), 400, json!("invalid_function_parameters")),
             ("tools", tool(nested), 400, json!("invalid_function_parameters")),
+            ("tools", tool(array), 400, json!("invalid_function_parameters")),
             ("tools", json!([{"type": "image_generation", "size": "9x9"}]), 400, json!("invalid_value")),
             ("tools", json!([{"type": "image_generation", "n": 2}]), 400, json!("unknown_parameter")),
             ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),
             ("service_tier", json!("fast"), 400, Value::Null),
+            ("service_tier", json!("auto"), 400, Value::Null),
         ] {
             let mut body = prompt();
             body[member] = value;

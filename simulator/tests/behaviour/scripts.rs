@@ -253,7 +253,7 @@ async fn scripts_are_controlled_over_http_and_used_in_order() {
     let fixture = Fixture::new().await;
     let tokens = fixture.sign_in().await;
     let names = "auto multibyte crlf comments unknown_events listed_output refusal custom_tool web_search long \
-                 incomplete content_filter failed:invalid_prompt eof garbage after_completed tiny_chunks one_write \
+                 incomplete content_filter failed:invalid_prompt eof garbage after_completed tiny_chunks one_write untyped \
                  error_event:x events:[{\"type\":\"response.odd\"}]";
     for name in names.split_whitespace() {
         let order = json!({"script": name, "times": "standing"});

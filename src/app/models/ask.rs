@@ -217,20 +217,23 @@ impl Models {
             self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
         };
         let sent = send(body.clone()).await;
-        let is_unreadable =
-            |error: &AppError| matches!(error, AppError::ProviderRefused(refusal) if refusal.code == UNDECRYPTABLE);
         if !sent.as_ref().err().is_some_and(is_unreadable) {
             return sent;
         }
-        // The reasoning comes from another account or workspace, so every later turn would be refused too.
-        let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body))).await?;
-        match without {
-            Some(body) => {
-                tracing::info!("the provider cannot read earlier reasoning; the prompt is sent without it");
-                send(body.into()).await
-            }
+        match self.without_unreadable(body).await? {
+            Some(body) => send(body).await,
             None => sent,
         }
+    }
+
+    /// Returns a refused body without its reasoning; None if it has none. The reasoning comes from another account or
+    /// workspace, so every later turn would be refused too.
+    pub(super) async fn without_unreadable(&self, body: Bytes) -> Result<Option<Bytes>, AppError> {
+        let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body))).await?;
+        if without.is_some() {
+            tracing::info!("the provider cannot read earlier reasoning; the prompt is sent without it");
+        }
+        Ok(without.map(Bytes::from))
     }
 
     /// Reads a finished response to its end in the background, so that its connection can be reused.
@@ -247,6 +250,11 @@ impl Models {
             }
         });
     }
+}
+
+/// Whether the provider refused a prompt because it cannot decrypt the reasoning in it.
+pub(super) fn is_unreadable(error: &AppError) -> bool {
+    matches!(error, AppError::ProviderRefused(refusal) if refusal.code == UNDECRYPTABLE)
 }
 
 /// Returns the error for a caller that may not use a model.

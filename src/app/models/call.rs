@@ -7,7 +7,10 @@
 
 use std::sync::Arc;
 
-use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
+use http_message::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+};
 
 use super::{
     Models,
@@ -24,6 +27,9 @@ use crate::{
 
 /// Error codes of a 401 that mean that the token is invalid for every request, not only for this one.
 const DEAD_TOKEN_CODES: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
+
+/// The media type of an event stream.
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// A request to a provider, without the headers and token of the account.
 #[derive(Debug)]
@@ -104,6 +110,7 @@ impl Models {
         }
         if response.status.is_success() {
             self.tokens.note_accepted(name);
+            declare_event_stream(&headers, &mut response);
         }
         self.usages.note(&account, &method, &response.headers, self.now());
         Ok((account, response))
@@ -132,8 +139,12 @@ impl Models {
 /// Returns the forwarded headers of the caller, and the headers that identify the account to the provider.
 fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
     let mut headers = select_headers(from_caller, headers::is_forwarded_to_provider);
-    let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
+    let ProviderDefinition { oauth, provider_type, client_version, .. } = account.definition.as_ref();
     set_user_agent(&mut headers, &account.definition);
+    // ChatGPT's backend refuses newer models of its list without the version for which the list was requested.
+    if let Some(Ok(version)) = client_version.as_deref().map(HeaderValue::from_str) {
+        headers.entry(HeaderName::from_static("version")).or_insert(version);
+    }
     if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())
         && let Ok(value) = HeaderValue::from_str(originator)
     {
@@ -145,6 +156,15 @@ fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> 
         headers.insert(HeaderName::from_static(name), value);
     }
     headers
+}
+
+/// Adds the media type of an event stream to a response without one, if the request accepts nothing else. ChatGPT's
+/// backend sends its streams without `Content-Type`.
+fn declare_event_stream(request: &HeaderMap, response: &mut UpstreamResponse) {
+    let accepted = request.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+    if accepted.eq_ignore_ascii_case(EVENT_STREAM.as_bytes()) && !response.headers.contains_key(CONTENT_TYPE) {
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+    }
 }
 
 /// Sets the configured `User-Agent`, if there is one.

@@ -123,20 +123,20 @@ impl Models {
         let CheckedRequest { target, mut headers, caller } = checked;
         add_session(&mut headers, session.as_deref());
         let body = PromptBody { json: body.into(), is_lite };
-        let prompted = self.prompt(&target, &headers, body, "text/event-stream").await?;
+        let started = self.prompt_stream(&target, &headers, body).await?;
         // The recalled reasoning has been sent, so its memory is free.
         drop(reserved);
         let part = StoredPart::Reasoning(target.definition.name.clone());
         let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
-            self.start_stream(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
+            self.forward_stream(started, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0)
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent<'_>| {
                 let completion = reader.on_event(event)?.map(|completion| form.whole(completion));
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
             };
-            let (response, completion) = self.collect(prompted, read).await?;
+            let (response, completion) = self.collect(started, read).await?;
             if let (Some(pending_memory), Some(calls)) = (pending_memory, reader.take_reasoned_calls()) {
                 self.remember(pending_memory, Complete::Chat(calls)).await;
             }

@@ -31,9 +31,9 @@ impl Models {
         let (model, size) = (self.model_with_tool(&target, &name, &rights).await?, body.len());
         let translate = move || ImageRequest::of_checked(&body)?.into_backend(&model);
         let (body, ignored, mut reader) = self.tasks.compute(size, translate).await?;
-        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let started = self.prompt_stream(&target, &headers, body.into()).await?;
         let is_cancelled = false;
-        let response = self.collect(prompted, |event| {
+        let response = self.collect(started, |event| {
             let whole = reader.on_event(event)?;
             Ok(whole.map(|whole| (whole.to_string(), is_cancelled)))
         });

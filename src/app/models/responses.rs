@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use http_message::{
-    HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{PromptBody, is_event_stream},
+    ask::{PromptBody, Target, is_event_stream, is_unreadable},
     memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
     stream::{BrokenEvents, Form, ProviderEvents, caller_stream},
@@ -46,6 +46,13 @@ const MAX_NAME_CHARS: usize = 64;
 /// The response header in which the provider names the model.
 const MODEL_HEADER: &str = "openai-model";
 
+/// A response whose first output has arrived.
+pub(super) struct StartedStream {
+    account: Arc<ProviderRegistration>,
+    head: ProxyResponse,
+    events: ProviderEvents,
+}
+
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
@@ -71,18 +78,18 @@ impl Models {
         let part = StoredPart::Whole { input: own_input, previous };
         let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
         let body = PromptBody { json: body.into(), is_lite };
-        let prompted = self.prompt(&target, &headers, body, "text/event-stream").await?;
+        let started = self.prompt_stream(&target, &headers, body).await?;
         // The recalled items have been sent, so their memory is free.
         drop(reserved);
-        let mut reader = ResponseReader::new(echo);
+        let mut reader = ResponseReader::new(echo).for_codex_client(is_codex_client(&headers));
         let response = if stream {
-            self.start_stream(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
+            self.forward_stream(started, Form::Responses(Box::new(reader)), pending_memory, held_bytes)
         } else {
             let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
                 Ok(read.flatten().map(|whole| (whole, false)))
             };
-            let (response, whole) = self.collect(prompted, read).await?;
+            let (response, whole) = self.collect(started, read).await?;
             if let Some(pending_memory) = pending_memory {
                 self.remember(pending_memory, Complete::Response(whole.clone())).await;
             }
@@ -128,34 +135,58 @@ impl Models {
         }
     }
 
-    /// Returns the response as a stream, for which `held_bytes` stay in memory. A response that fails before its first
-    /// output becomes an error.
-    pub(super) async fn start_stream(
+    /// Sends the prompt, and waits for the first output of its response. A response that fails before that becomes an
+    /// error. The provider reports reasoning that it cannot decrypt as such a failure too, not only by the status.
+    pub(super) async fn prompt_stream(
+        &self,
+        target: &Target,
+        from_caller: &HeaderMap,
+        body: PromptBody,
+    ) -> Result<StartedStream, AppError> {
+        let PromptBody { json, is_lite } = body;
+        let send = async |json: Bytes| {
+            let body = PromptBody { json, is_lite };
+            let (account, response) = self.prompt(target, from_caller, body, "text/event-stream").await?;
+            let (head, body) = split_event_stream(response)?;
+            let mut events = ProviderEvents::of(body);
+            match events.await_output(self).await {
+                Ok(()) => Ok(StartedStream { account, head, events }),
+                Err(broken) => Err(self.broken_error(&account, broken)),
+            }
+        };
+        let started = send(json.clone()).await;
+        if !started.as_ref().err().is_some_and(is_unreadable) {
+            return started;
+        }
+        match self.without_unreadable(json).await? {
+            Some(json) => send(json).await,
+            None => started,
+        }
+    }
+
+    /// Returns the response as a stream, for which `held_bytes` stay in memory.
+    pub(super) fn forward_stream(
         self: &Arc<Self>,
-        (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
+        StartedStream { account, head: mut response, events }: StartedStream,
         form: Form,
         pending_memory: Option<PendingMemory>,
         held_bytes: usize,
-    ) -> Result<ProxyResponse, AppError> {
-        let (mut response, body) = split_event_stream(response)?;
+    ) -> ProxyResponse {
         response.held_bytes = held_bytes;
-        let mut events = ProviderEvents::of(body);
-        events.await_output(self).await.map_err(|broken| self.broken_error(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
         response.body = caller_stream(Arc::clone(self), account, events, form, pending_memory);
-        Ok(response)
+        response
     }
 
     /// Collects a stream into one JSON document. At the last event, `read` returns the document, and whether to cancel
     /// the rest of the stream instead of draining it.
     pub(super) async fn collect(
         &self,
-        (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
+        StartedStream { account, head: response, mut events }: StartedStream,
         mut read: impl FnMut(&SseEvent<'_>) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<(ProxyResponse, String), AppError> {
-        let (response, body) = split_event_stream(response)?;
-        let (mut events, mut size) = (ProviderEvents::of(body), 0);
+        let mut size = 0;
         let broken = |error: BrokenEvents| self.broken_error(&account, error);
         while let Some(frame) = events.next().await {
             let frame = frame.map_err(broken)?;
@@ -186,6 +217,11 @@ impl Models {
             BrokenEvents::TooLong(error) => error.into(),
         }
     }
+}
+
+/// Whether a request has the headers of the Codex CLI or of a program that uses its protocol.
+fn is_codex_client(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name == "originator" || name.as_str().starts_with("x-codex-"))
 }
 
 /// Checks that a response is an event stream, and splits it into its head and its body.

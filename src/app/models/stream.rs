@@ -174,6 +174,9 @@ impl Form {
             }
             Self::Responses(reader) => {
                 let read = reader.on_event(&event)?;
+                if read.as_ref().is_some_and(|read| reader.omits(read)) {
+                    return Ok(Written::More);
+                }
                 match read.as_ref().and_then(|read| read.repaired_frame()) {
                     Some(repaired) if out.is_empty() => *out = repaired.into_bytes(),
                     Some(repaired) => out.extend_from_slice(repaired.as_bytes()),
@@ -197,12 +200,7 @@ impl Form {
                 let error = serde_json::json!({"message": message, "type": kind, "code": code, "param": null});
                 format!("data: {}\n\n", serde_json::json!({ "error": error }))
             }
-            Self::Responses(reader) => {
-                let number = reader.next_number();
-                let error = serde_json::json!({
-                    "type": "error", "code": code, "message": message, "param": null, "sequence_number": number});
-                format!("event: error\ndata: {error}\n\n")
-            }
+            Self::Responses(reader) => reader.error_frame(code, message),
         };
         out.extend_from_slice(text.as_bytes());
     }

@@ -29,6 +29,8 @@ impl<'a> BackendEvent<'a> {
         let members = json::check_size(event.data.as_bytes()).ok().and_then(|()| Members::of_event(&event.data));
         let mut members = members.ok_or_else(|| ResponseFailure::violation("an event that is not a JSON object"))?;
         let kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
+        // An older name of the last event.
+        let kind = if kind == "response.done" { Cow::Borrowed("response.completed") } else { kind };
         Ok(Some(Self { kind, members }))
     }
 

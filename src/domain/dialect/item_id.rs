@@ -12,8 +12,8 @@ fn prefix(kind: Option<&str>) -> Option<&'static str> {
     match kind {
         None | Some("message") => Some("msg"),
         Some("reasoning") => Some("rs"),
-        Some("function_call") => Some("fc"),
-        Some("function_call_output" | "custom_tool_call" | "custom_tool_call_output") => Some(""),
+        Some("function_call" | "function_call_output") => Some("fc"),
+        Some("custom_tool_call" | "custom_tool_call_output") => Some("ctc"),
         Some(_) => None,
     }
 }

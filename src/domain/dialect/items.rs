@@ -65,6 +65,7 @@ fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     match kind {
         Some("reasoning") => &["status"],
         Some("function_call") => &["parsed_arguments"],
+        Some("image_generation_call") => &["action", "background", "output_format", "quality", "size"],
         Some("output_text") => &["parsed"],
         _ => &[],
     }

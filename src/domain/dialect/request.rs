@@ -70,9 +70,10 @@ pub(super) fn translate<'a>(
     let mut out = JsonWriter::for_body(size);
     let wants_function_call = tools::translate(&mut body, &mut out)?;
     body.pass_all(&PASSED, &mut out);
-    write_service_tier(&mut body, model, &mut out);
+    let ignores_tier = write_service_tier(&mut body, model, &mut out);
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
     let mut ignored = reasoning::translate(&mut body, model, api.summary, &mut out)?;
+    ignored.extend(ignores_tier.then(|| "service_tier".to_owned()));
     write_include(&mut body, &mut out)?;
     let Input { own, has_names, missing, session, is_lite } =
         write_input(&mut body, api, (wants_json_object, &model.cache), &mut out)?;
@@ -115,18 +116,19 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     }
 }
 
-/// Writes the service tier of the caller or of the model's suffix. `fast` is some clients' name for `priority`.
-fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) {
-    let is_fast = match body.word("service_tier") {
-        Some(tier) => tier == "fast",
-        None => model.suffixes.is_fast && !body.has("service_tier"),
-    };
+/// Writes the service tier of the caller or of the model's suffix, if it is `priority`: the backend refuses every other
+/// value. `fast` is some clients' name for it. Returns whether another tier than the default is left out.
+fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> bool {
     let sent = body.take("service_tier");
-    if is_fast {
+    let tier = sent.and_then(Text::of).map(Text::unescaped);
+    let is_priority = match tier.as_deref() {
+        Some(tier) => matches!(tier, "priority" | "fast"),
+        None => sent.is_none() && model.suffixes.is_fast,
+    };
+    if is_priority {
         out.word("service_tier", "priority");
-    } else if let Some(tier) = sent {
-        out.raw("service_tier", tier);
     }
+    sent.is_some() && !is_priority && !matches!(tier.as_deref(), Some("auto" | "default"))
 }
 
 /// Writes the caller's `include`, with the encrypted reasoning added.

@@ -1,9 +1,12 @@
-//! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` at any depth,
-//! but many clients leave them out for a function without parameters.
+//! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` and an array
+//! schema without `items` at any depth, but many clients leave them out, and PHP writes `[]` for an empty object.
 //!
 //! The JSON is read once and copied with the additions. Everything else keeps its spelling, and no tree is built.
 
 use std::{borrow::Cow, mem};
+
+/// The JSON of the type of an array schema.
+const ARRAY: &str = r#""array""#;
 
 /// The parameters of a function without any.
 pub(super) const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
@@ -55,6 +58,8 @@ impl Kind {
 /// An array or object that is not closed yet.
 #[derive(Debug)]
 struct Level<'a> {
+    /// Where the array or object begins.
+    start: usize,
     kind: Kind,
     is_list: bool,
     is_empty: bool,
@@ -66,6 +71,8 @@ struct Level<'a> {
     has_completed_type: bool,
     /// Whether the object already has `parameters` or `properties`.
     has_content: bool,
+    is_array_schema: bool,
+    has_items: bool,
 }
 
 /// Copies `json` with the additions. A method that reads a byte or a string returns how many bytes it read.
@@ -83,7 +90,7 @@ pub(super) fn complete(json: &str, kind: Kind) -> Cow<'_, str> {
     let mut at = 0;
     while let Some(byte) = json.as_bytes().get(at) {
         at += match byte {
-            b'{' | b'[' => completer.open(kind, *byte == b'['),
+            b'{' | b'[' => completer.open(at, kind, *byte == b'['),
             b'}' | b']' => completer.close(at),
             b'"' => completer.string(at),
             b'n' => completer.null(at),
@@ -95,7 +102,7 @@ pub(super) fn complete(json: &str, kind: Kind) -> Cow<'_, str> {
 }
 
 impl<'a> Completer<'a> {
-    fn open(&mut self, root: Kind, is_list: bool) -> usize {
+    fn open(&mut self, start: usize, root: Kind, is_list: bool) -> usize {
         let kind = match self.levels.last_mut() {
             None => root,
             Some(level) => {
@@ -104,6 +111,7 @@ impl<'a> Completer<'a> {
             }
         };
         self.levels.push(Level {
+            start,
             kind,
             is_list,
             is_empty: true,
@@ -112,13 +120,19 @@ impl<'a> Completer<'a> {
             has_type: false,
             has_completed_type: false,
             has_content: false,
+            is_array_schema: false,
+            has_items: false,
         });
         1
     }
 
     /// Ends an array or object and adds its missing members.
     fn close(&mut self, at: usize) -> usize {
-        let Some(level) = self.levels.pop().filter(|level| !level.is_list) else { return 1 };
+        let Some(level) = self.levels.pop() else { return 1 };
+        if level.is_list {
+            self.replace_empty_list(&level, at);
+            return 1;
+        }
         let mut added = String::new();
         if level.kind == Kind::Parameters && !level.has_type {
             added.push_str(r#","type":"object""#);
@@ -135,10 +149,29 @@ impl<'a> Completer<'a> {
             }
             Kind::Tool | Kind::Parameters | Kind::Schema | Kind::NamedSchemas | Kind::Data => {}
         }
+        if matches!(level.kind, Kind::Parameters | Kind::Schema) && level.is_array_schema && !level.has_items {
+            added.push_str(r#","items":{}"#);
+        }
         if !added.is_empty() {
             self.replace(at, 0, if level.is_empty { added.get(1..).unwrap_or_default() } else { &added });
         }
         1
+    }
+
+    /// Replaces an empty list, which ends at `at`, where only an object is valid.
+    fn replace_empty_list(&mut self, list: &Level<'_>, at: usize) {
+        let content = self.json.get(list.start + 1..at).unwrap_or_default();
+        let parent = self.levels.last().filter(|parent| !parent.is_list);
+        let is_schema = parent.is_some_and(|parent| parent.kind == Kind::NamedSchemas || parent.name == r#""items""#);
+        let replacement = match list.kind {
+            Kind::Parameters => NO_PARAMETERS,
+            Kind::NamedSchemas => "{}",
+            Kind::Schema if is_schema => "{}",
+            Kind::Schema | Kind::Tool | Kind::Data => return,
+        };
+        if content.trim().is_empty() {
+            self.replace(list.start, at + 1 - list.start, replacement);
+        }
     }
 
     /// Reads a name or a string value.
@@ -154,10 +187,10 @@ impl<'a> Completer<'a> {
             self.name(text);
         } else if let Some(level) = self.levels.iter_mut().rev().find(|level| !level.is_list)
             && level.name == r#""type""#
-            && level.kind.completed_type() == text
         {
             // A list of types matches too: `["object", "null"]`.
-            level.has_completed_type = true;
+            level.has_completed_type |= level.kind.completed_type() == text;
+            level.is_array_schema |= text == ARRAY;
         }
         length
     }
@@ -166,6 +199,7 @@ impl<'a> Completer<'a> {
         let Some(level) = self.levels.last_mut() else { return };
         level.name = name;
         level.has_type |= name == r#""type""#;
+        level.has_items |= name == r#""items""#;
         level.has_content |= name == if level.kind == Kind::Tool { r#""parameters""# } else { r#""properties""# };
     }
 
@@ -175,7 +209,7 @@ impl<'a> Completer<'a> {
         let Some(level) = self.levels.last_mut().filter(|level| !level.is_list) else { return NULL };
         let replacement = match (level.kind, level.name) {
             (Kind::Tool, r#""parameters""#) => NO_PARAMETERS,
-            (Kind::Parameters | Kind::Schema, r#""properties""#) => "{}",
+            (Kind::Parameters | Kind::Schema, r#""properties""# | r#""items""#) => "{}",
             (Kind::Parameters | Kind::Schema, r#""required""#) => "[]",
             (Kind::Parameters, r#""type""#) => {
                 level.has_completed_type = true;

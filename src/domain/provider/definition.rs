@@ -28,7 +28,8 @@ pub struct ProviderDefinition {
     pub program_paths: Arc<[ProxyRule]>,
     /// The `User-Agent` for this provider; None for the gateway's own.
     pub user_agent: Option<String>,
-    /// The `client_version` parameter of the model list, if the provider requires it.
+    /// The `client_version` parameter of the model list, and the header `version` of other requests, if the provider
+    /// requires them.
     pub client_version: Option<String>,
     /// The configured models, used if the provider's list is not available.
     pub models: Vec<String>,

@@ -128,7 +128,7 @@ pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failu
     match (status, code) {
         (_, "refresh_token_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
         (_, "refresh_token_reused") => Failure::Rejected(Cause::RefreshTokenReused),
-        (_, "refresh_token_invalidated" | "token_invalidated" | "token_revoked") => {
+        (_, "app_session_terminated" | "refresh_token_invalidated" | "token_invalidated" | "token_revoked") => {
             Failure::Rejected(Cause::RefreshTokenInvalidated)
         }
         (_, "invalid_grant" | "invalid_refresh_token" | "token_expired") => Failure::Rejected(Cause::InvalidGrant),
@@ -146,6 +146,8 @@ pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failu
             "invalid_client"
             | "invalid_request"
             | "invalid_scope"
+            | "missing_expired_token"
+            | "requires_captcha"
             | "unauthorized_client"
             | "unsupported_grant_type"
             | "unsupported_country_region_territory",

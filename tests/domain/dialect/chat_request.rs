@@ -182,8 +182,25 @@ fn response_format_is_flattened() {
 
 #[test]
 fn parameters_of_both_dialects_are_sent_unchanged() {
-    let passed = json!({"service_tier": "flex", "prompt_cache_key": "key", "parallel_tool_calls": false});
+    let passed = json!({"service_tier": "priority", "prompt_cache_key": "key", "parallel_tool_calls": false});
     assert_eq!(sent_for(&passed), passed);
+}
+
+#[test]
+fn service_tiers_that_the_backend_refuses_are_left_out() {
+    for (tier, is_named) in [
+        (json!("auto"), false),
+        (json!("default"), false),
+        (json!(null), false),
+        (json!("flex"), true),
+        (json!("scale"), true),
+        (json!(1), true),
+    ] {
+        let (body, sent, _) = translate(&with(&json!({"service_tier": tier}))).unwrap();
+        let names: &[&str] = if is_named { &["service_tier"] } else { &[] };
+        assert_eq!(body.get("service_tier"), None, "{tier}");
+        assert_eq!(sent.ignored, names, "{tier}");
+    }
 }
 
 #[test]

@@ -260,6 +260,38 @@ fn an_incomplete_response_ends_the_stream() {
 }
 
 #[test]
+fn items_that_only_the_last_event_has_are_sent_too() {
+    let message = |text: &str| json!({"type": "message", "content": [{"type": "output_text", "text": text}]});
+    let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": id, "arguments": "{}"});
+    let done =
+        |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
+    let streamed = [done(0, &json!({"type": "reasoning"})), done(1, &message("Looking.")), done(2, &call("f"))];
+    let started = json!({"type": "response.output_text.delta", "output_index": 3, "delta": "Fo"});
+    for (more, output, late) in [
+        (None, json!([]), vec![]),
+        // The last event lists other items only, or leaves out the reasoning.
+        (None, json!([message("Looking."), call("f")]), vec![]),
+        (
+            None,
+            json!([{"type": "reasoning"}, message("Looking."), call("f"), call("g"), message("Found.")]),
+            vec![
+                json!({"tool_calls": [{"index": 1, "id": "g", "type": "function", "function": {"name": "g", "arguments": ""}}]}),
+                json!({"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]}),
+                json!({"content": "\n\nFound."}),
+            ],
+        ),
+        // A message that was begun is not repeated.
+        (Some(started), json!([message("Looking."), call("f"), message("Fo")]), vec![json!({"content": "\n\nFo"})]),
+    ] {
+        let completed = json!({"type": "response.completed", "response": {"output": output}});
+        let events: Vec<Value> = streamed.iter().cloned().chain(more).chain([completed]).collect();
+        // The first delta, that of the first message, two of the first call, and the finish reason.
+        let sent = deltas(&Value::Array(events));
+        assert_eq!(sent[4..sent.len() - 1], late, "{output}");
+    }
+}
+
+#[test]
 fn a_caller_that_sends_functions_gets_a_streamed_function_call() {
     let mut stream = ChatStream::new(ChatOptions { wants_function_call: true, ..options() });
     let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": id, "arguments": "{}"});

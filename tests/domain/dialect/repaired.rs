@@ -51,6 +51,26 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
                 "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}", "properties": {}}]}}},
                 "$defs": {"enum": {"type": "object", "properties": {}}}}),
         ),
+        // Arrays, also as one of several types.
+        (
+            json!({"type": "object", "properties": {"a": {"type": "array"}, "items": {"type": ["string", "array"]},
+                "b": {"anyOf": [{"type": "array", "items": null}, {"type": "null"}]}, "c": {"type": "array", "items": {}}}}),
+            json!({"type": "object", "properties": {"a": {"type": "array", "items": {}},
+                "items": {"type": ["string", "array"], "items": {}},
+                "b": {"anyOf": [{"type": "array", "items": {}}, {"type": "null"}]}, "c": {"type": "array", "items": {}}}}),
+        ),
+        // PHP's empty objects.
+        (json!([]), empty.clone()),
+        (
+            json!({"type": "object", "properties": [], "required": []}),
+            json!({"type": "object", "properties": {}, "required": []}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": [], "b": {"type": "array", "items": []}, "c": {"enum": []}},
+                "$defs": []}),
+            json!({"type": "object", "properties": {"a": {}, "b": {"type": "array", "items": {}}, "c": {"enum": []}},
+                "$defs": {}}),
+        ),
         // `enum` and `default` contain data, not schemas.
         (
             json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
@@ -202,6 +222,8 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
             "parsed_arguments": {"a": null}, "async_": null, "namespace": null},
         {"type": "function_call_output", "call_id": "c", "output": "null", "id": null, "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": null, "content": [text]},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "action": "generate", "background": "opaque",
+            "output_format": "png", "quality": "high", "size": "1024x1024", "revised_prompt": "A fox", "result": "iVBO"},
     ]);
     let expected = json!([
         {"role": "user", "content": "null and parsed"},
@@ -211,6 +233,7 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
         {"type": "function_call_output", "call_id": "c", "output": "null", "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "revised_prompt": "A fox", "result": "iVBO"},
     ]);
     assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
     // A chat's messages may include Responses items.
@@ -242,8 +265,12 @@ fn item_ids_that_the_backend_refuses_are_removed() {
         (item("reasoning", &long), false),
         (item("function_call", "fc_1"), true),
         (item("function_call", "item_1"), false),
-        (item("function_call_output", "any-1"), true),
+        (item("function_call_output", "fc_1"), true),
+        (item("function_call_output", "call_1"), false),
+        (item("custom_tool_call", "ctc_1"), true),
+        (item("custom_tool_call", "item_1"), false),
         (item("custom_tool_call", &long), false),
+        (item("custom_tool_call_output", "call_1"), false),
         // A web search call requires its id.
         (item("web_search_call", &long), true),
     ] {

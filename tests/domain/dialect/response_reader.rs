@@ -182,10 +182,14 @@ fn only_known_events_with_a_response_are_repaired() {
 #[test]
 fn an_error_event_without_a_sequence_number_gets_the_next_one() {
     let mut reader = reader(&json!({}));
-    assert_eq!(reader.next_number(), 0);
+    let number_of = |frame: &str| -> Value {
+        let data = frame.strip_prefix("event: error\ndata: ").unwrap();
+        serde_json::from_str::<Value>(data).unwrap()["sequence_number"].take()
+    };
+    assert_eq!(number_of(&reader.error_frame("c", "m")), 0);
     let delta = event(&json!({"type": "response.output_text.delta", "sequence_number": 7, "delta": "a"}));
     assert!(reader.on_event(&delta).unwrap().unwrap().repaired_frame().is_none());
-    assert_eq!(reader.next_number(), 8);
+    assert_eq!(number_of(&reader.error_frame("c", "m")), 8);
     let failed = |number: Value| json!({"type": "error", "code": "c", "message": "m", "sequence_number": number});
     let given = event(&failed(json!(null)));
     let frame = reader.on_event(&given).unwrap().unwrap().repaired_frame().unwrap();
@@ -193,6 +197,72 @@ fn an_error_event_without_a_sequence_number_gets_the_next_one() {
     assert_eq!(serde_json::from_str::<Value>(data).unwrap(), failed(json!(8)), "{frame}");
     let numbered = event(&failed(json!(8)));
     assert!(reader.on_event(&numbered).unwrap().unwrap().repaired_frame().is_none());
+}
+
+#[test]
+fn an_error_event_gets_its_code_and_message_beside_the_nested_error() {
+    let nested = json!({"type": "server_error", "code": null, "message": "Sorry.", "param": null});
+    for number in [json!(null), json!(0)] {
+        let given = event(&json!({"type": "error", "error": nested, "sequence_number": number}));
+        let frame = reader(&json!({})).on_event(&given).unwrap().unwrap().repaired_frame().unwrap();
+        let expected = json!({"type": "error", "error": nested, "code": "server_error", "message": "Sorry.",
+            "param": null, "sequence_number": 0});
+        let data = frame.strip_prefix("event: error\ndata: ").unwrap();
+        assert_eq!(serde_json::from_str::<Value>(data).unwrap(), expected, "{frame}");
+    }
+}
+
+#[test]
+fn a_codex_client_gets_errors_as_failed_responses() {
+    let nested = json!({"type": "invalid_request", "code": "cyber_policy", "message": "Flagged.", "plan_type": "plus"});
+    let flat = json!({"code": "cyber_policy", "message": "Flagged."});
+    for (given, error) in [
+        (json!({"type": "error", "error": nested, "sequence_number": 7}), nested.clone()),
+        (json!({"type": "error", "code": "cyber_policy", "message": "Flagged."}), flat),
+    ] {
+        let mut reader = reader(&json!({})).for_codex_client(true);
+        let created = event(&json!({"type": "response.created", "sequence_number": 6, "response": {"id": "r"}}));
+        assert!(reader.on_event(&created).unwrap().is_some());
+        let failed = event(&given);
+        let read = reader.on_event(&failed).unwrap().unwrap();
+        let frame = read.repaired_frame().unwrap();
+        let data = frame.strip_prefix("event: response.failed\ndata: ").unwrap();
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert!(read.is_last());
+        assert_eq!((&data["type"], &data["sequence_number"]), (&json!("response.failed"), &json!(7)));
+        let response = &data["response"];
+        assert_eq!((&response["id"], &response["status"], &response["error"]), (&json!("r"), &json!("failed"), &error));
+        assert_eq!(read.into_response().unwrap_err().code, "cyber_policy");
+    }
+    let frame = reader(&json!({})).for_codex_client(true).error_frame("gateway_stopping", "m");
+    assert!(frame.starts_with("event: response.failed\n") && frame.contains(r#""code":"gateway_stopping""#), "{frame}");
+}
+
+#[test]
+fn private_events_are_for_codex_clients() {
+    for (kind, is_private) in [
+        ("codex.rate_limits", true),
+        ("keepalive", true),
+        ("response.created", false),
+        ("response.not_invented_yet", false),
+        ("error", false),
+    ] {
+        for is_codex_client in [false, true] {
+            let mut reader = reader(&json!({})).for_codex_client(is_codex_client);
+            let event = event(&json!({"type": kind}));
+            let read = reader.on_event(&event).unwrap().unwrap();
+            assert_eq!(reader.omits(&read), is_private && !is_codex_client, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn the_older_name_of_the_last_event_is_replaced() {
+    let given = event(&json!({"type": "response.done", "response": {"id": "r", "status": "completed"}}));
+    let mut reader = reader(&json!({}));
+    let done = reader.on_event(&given).unwrap().unwrap();
+    let frame = done.repaired_frame().unwrap();
+    assert!(done.is_last() && frame.starts_with("event: response.completed\ndata: {\"type\":\"response.completed\""));
 }
 
 #[test]

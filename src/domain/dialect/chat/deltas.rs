@@ -4,6 +4,8 @@
 //! calls in their order. Reasoning summaries become `reasoning_content` and `reasoning`, and generated images become
 //! `images`. OpenAI's API lacks these members, but clients show them.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -21,6 +23,9 @@ const EMPTY: &str = r#""""#;
 /// The maximum number of texts and calls in a response.
 const MAX_PARTS: usize = 10_000;
 
+/// The index of the first item that only the last event has. No streamed item has such a high index.
+const LATE_ITEMS: u64 = 1 << 32;
+
 #[derive(Debug)]
 pub(super) struct Deltas {
     texts: TextDeltas,
@@ -29,6 +34,8 @@ pub(super) struct Deltas {
     /// The number of images that were sent.
     images: usize,
     indexes: ItemIndexes,
+    /// The indexes of the messages so far.
+    messages: HashSet<u64>,
     has_finished_items: bool,
 }
 
@@ -40,6 +47,7 @@ impl Deltas {
             reasoning: CallReasoning::default(),
             images: 0,
             indexes: ItemIndexes::default(),
+            messages: HashSet::new(),
             has_finished_items: false,
         }
     }
@@ -50,7 +58,7 @@ impl Deltas {
 
     /// Whether the response has more texts and calls than [`MAX_PARTS`].
     pub(super) fn has_too_many_parts(&self) -> bool {
-        self.texts.len() + self.calls.len() > MAX_PARTS
+        self.texts.len().max(self.messages.len()) + self.calls.len() > MAX_PARTS
     }
 
     /// Whether a stop sequence has ended the content.
@@ -70,6 +78,9 @@ impl Deltas {
         let place = (item, part);
         let text = |name| event.text(name).unwrap_or_default();
         let piece = event.text_json("delta").unwrap_or(EMPTY);
+        if event.kind.starts_with("response.output_text.") || event.kind.starts_with("response.refusal.") {
+            self.messages.insert(item);
+        }
         let delta = match &*event.kind {
             "response.output_text.delta" => self.texts.piece(TextKind::Content, place, piece),
             "response.output_text.done" => self.texts.whole(TextKind::Content, place, &text("text")),
@@ -93,21 +104,48 @@ impl Deltas {
             },
             "response.output_item.done" => {
                 self.has_finished_items = true;
-                return event.tree("item").map(|done| self.finish(item, Item::of(&done))).unwrap_or_default();
+                let Some(done) = event.tree("item") else { return Vec::new() };
+                let done = Item::of(&done);
+                if matches!(done, Item::Message(_)) {
+                    self.messages.insert(item);
+                }
+                return self.finish(item, done);
             }
             _ => None,
         };
         delta.into_iter().collect()
     }
 
-    /// Returns the remaining deltas at the end of a response. Reads `output` only if no event finished an item.
-    /// Otherwise all items were translated already, and `output` may number them differently.
+    /// Returns the remaining deltas at the end of a response.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
-        let output = if self.has_finished_items { &[] } else { list(response, "output") };
-        let mut deltas: Vec<_> =
-            (0..).zip(output).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect();
+        let output = list(response, "output");
+        let mut deltas = if self.has_finished_items {
+            self.late_items(output)
+        } else {
+            (0..).zip(output).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect()
+        };
         deltas.extend(self.calls.rest());
         deltas.extend(self.texts.rest());
+        deltas
+    }
+
+    /// Returns the deltas of the messages and calls in `output` that no event had. Compares only their number: `output`
+    /// may lack the reasoning, and number or name the items differently.
+    fn late_items(&mut self, output: &[Value]) -> Vec<Value> {
+        let (mut messages, mut calls) = (self.messages.len(), self.calls.len());
+        let mut deltas = Vec::new();
+        for (index, item) in (LATE_ITEMS..).zip(output) {
+            let item = Item::of(item);
+            let streamed = match item {
+                Item::Message(_) => &mut messages,
+                Item::Call(_) => &mut calls,
+                Item::Reasoning(_) | Item::Image(_) | Item::Other => continue,
+            };
+            match streamed.checked_sub(1) {
+                Some(rest) => *streamed = rest,
+                None => deltas.extend(self.finish(index, item)),
+            }
+        }
         deltas
     }
 
