@@ -1,5 +1,5 @@
 //! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` at any depth,
-//! but many clients leave them out for a function without parameters.
+//! but many clients leave them out for a function without parameters. PHP writes an empty list for an empty object.
 //!
 //! The JSON is read once and copied with the additions. Everything else keeps its spelling, and no tree is built.
 
@@ -55,6 +55,8 @@ impl Kind {
 /// An array or object that is not closed yet.
 #[derive(Debug)]
 struct Level<'a> {
+    /// The position of its bracket.
+    start: usize,
     kind: Kind,
     is_list: bool,
     is_empty: bool,
@@ -83,7 +85,7 @@ pub(super) fn complete(json: &str, kind: Kind) -> Cow<'_, str> {
     let mut at = 0;
     while let Some(byte) = json.as_bytes().get(at) {
         at += match byte {
-            b'{' | b'[' => completer.open(kind, *byte == b'['),
+            b'{' | b'[' => completer.open(at, kind, *byte == b'['),
             b'}' | b']' => completer.close(at),
             b'"' => completer.string(at),
             b'n' => completer.null(at),
@@ -95,7 +97,7 @@ pub(super) fn complete(json: &str, kind: Kind) -> Cow<'_, str> {
 }
 
 impl<'a> Completer<'a> {
-    fn open(&mut self, root: Kind, is_list: bool) -> usize {
+    fn open(&mut self, start: usize, root: Kind, is_list: bool) -> usize {
         let kind = match self.levels.last_mut() {
             None => root,
             Some(level) => {
@@ -104,6 +106,7 @@ impl<'a> Completer<'a> {
             }
         };
         self.levels.push(Level {
+            start,
             kind,
             is_list,
             is_empty: true,
@@ -118,7 +121,11 @@ impl<'a> Completer<'a> {
 
     /// Ends an array or object and adds its missing members.
     fn close(&mut self, at: usize) -> usize {
-        let Some(level) = self.levels.pop().filter(|level| !level.is_list) else { return 1 };
+        let Some(level) = self.levels.pop() else { return 1 };
+        if level.is_list {
+            self.close_list(&level, at);
+            return 1;
+        }
         let mut added = String::new();
         if level.kind == Kind::Parameters && !level.has_type {
             added.push_str(r#","type":"object""#);
@@ -139,6 +146,24 @@ impl<'a> Completer<'a> {
             self.replace(at, 0, if level.is_empty { added.get(1..).unwrap_or_default() } else { &added });
         }
         1
+    }
+
+    /// Replaces an empty list in the place of an object.
+    fn close_list(&mut self, list: &Level<'_>, at: usize) {
+        let items = self.json.get(list.start + 1..at).unwrap_or_default();
+        let is_schema = self.levels.last().is_some_and(|parent| {
+            let has_schema = matches!(parent.name, r#""items""# | r#""additionalProperties""#);
+            !parent.is_list && (parent.kind == Kind::NamedSchemas || has_schema)
+        });
+        let replacement = match list.kind {
+            Kind::Parameters => NO_PARAMETERS,
+            Kind::NamedSchemas => "{}",
+            Kind::Schema if is_schema => "{}",
+            Kind::Schema | Kind::Tool | Kind::Data => return,
+        };
+        if items.trim().is_empty() {
+            self.replace(list.start, at + 1 - list.start, replacement);
+        }
     }
 
     /// Reads a name or a string value.

@@ -51,6 +51,18 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
                 "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}", "properties": {}}]}}},
                 "$defs": {"enum": {"type": "object", "properties": {}}}}),
         ),
+        // PHP writes an empty list for an empty object.
+        (json!([]), empty.clone()),
+        (
+            json!({"type": "object", "properties": [], "required": [], "additionalProperties": []}),
+            json!({"type": "object", "properties": {}, "required": [], "additionalProperties": {}}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": [], "b": {"type": "array", "items": []},
+                "c": {"anyOf": [], "enum": [[]], "items": [true]}}}),
+            json!({"type": "object", "properties": {"a": {}, "b": {"type": "array", "items": {}},
+                "c": {"anyOf": [], "enum": [[]], "items": [true]}}}),
+        ),
         // `enum` and `default` contain data, not schemas.
         (
             json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
