@@ -219,14 +219,14 @@ fn text_member(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list,
-/// and none may be missing.
+/// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list of
+/// parts, and none may be missing.
 fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     let name = text_member(kind)?;
     let fits = match item.get(name).map(RawValue::get) {
         None => false,
         Some("\"\"") => kind != "function_call",
-        Some(json) => json.starts_with('"') || name == "output" && json.starts_with('['),
+        Some(json) => json.starts_with('"') || name == "output" && item.list(name).is_some_and(|list| list.are_parts()),
     };
     (!fits).then_some(name)
 }
@@ -238,7 +238,7 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Re
     let id = item.get("call_id").and_then(Text::of);
     let shortened = id.clone().map(call_id::shorten);
     let has_long_id = id.zip(shortened.as_ref()).is_some_and(|(id, shortened)| id.as_json() != shortened.as_json());
-    let parts = item.list("output").filter(|_| text_member(&kind) == Some("output"));
+    let parts = item.list("output").filter(|_| text_member(&kind) == Some("output") && refused_member.is_none());
     let parts = parts.filter(|parts| needs_rewriting("tool", parts));
     if !has_long_id && refused_member.is_none() && parts.is_none() {
         write_accepted(raw, item, out);

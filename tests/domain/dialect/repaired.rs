@@ -292,6 +292,17 @@ fn arguments_and_outputs_of_any_json_type_become_strings() {
         let items = translate_responses(json!({"input": [call, output]})).unwrap().0["input"].take();
         assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!("3")));
     }
+    // A list is only sent as a list if it has parts.
+    for given in
+        [json!([1, 2]), json!(["a"]), json!([{"name": "x", "id": null}]), json!([{"type": "text", "text": "a"}, 1])]
+    {
+        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let output = json!({"role": "tool", "tool_call_id": "c", "content": given});
+        let items = messages(json!([{"role": "assistant", "tool_calls": [call]}, output]));
+        assert_eq!(items[1]["output"], given.to_string());
+        let output = json!([{"type": "function_call_output", "call_id": "c", "output": given}]);
+        assert_eq!(translate_responses(json!({"input": output})).unwrap().0["input"][0]["output"], given.to_string());
+    }
     let call = json!({"id": "c", "type": "function", "function": {"name": "f"}});
     assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["arguments"], "{}");
     let call = json!({"id": "c", "type": "custom", "custom": {"name": "f"}});
