@@ -47,7 +47,7 @@ pub(super) fn write<'a>(
             recall.has_additional_tools = true;
             write_accepted(raw, item, out);
         }
-        (Some(kind), _) if kind.contains("call") => {
+        (Some(kind), _) if kind.contains("call") || item.has("call_id") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);
             }

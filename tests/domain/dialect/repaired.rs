@@ -113,6 +113,10 @@ fn long_call_ids_are_replaced_by_their_hash() {
     let output = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
     assert_eq!(sent[0]["call_id"], ids[0], "both dialects have the same replacement");
     assert_eq!((&sent[1], &sent[2]), (&output(ids[0], ""), &output("call_1", r#"{"a":1}"#)));
+    let search = |kind: &str| json!({"type": kind, "call_id": long("1"), "execution": "client"});
+    let input = json!([search("tool_search_call"), search("tool_search_output")]);
+    let sent = translate_responses(json!({"input": input})).unwrap().0["input"].take();
+    assert_eq!((&sent[0]["call_id"], &sent[1]["call_id"]), (&json!(ids[0]), &json!(ids[0])));
 }
 
 #[test]
