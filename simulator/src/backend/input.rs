@@ -16,10 +16,11 @@ const INPUT_PARTS: [&str; 3] = ["input_text", "input_image", "input_file"];
 
 /// The members that the real backend allows in items and parts of these types. Clients send other members when they
 /// return output items unchanged or add members of their own.
-const MEMBERS: [(&str, &[&str]); 4] = [
+const MEMBERS: [(&str, &[&str]); 5] = [
     ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
     ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),
     ("function_call_output", &["type", "id", "call_id", "output", "status"]),
+    ("image_generation_call", &["type", "id", "status", "result", "revised_prompt"]),
     ("output_text", &["type", "text", "annotations", "logprobs"]),
 ];
 

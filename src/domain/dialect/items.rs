@@ -63,7 +63,8 @@ pub(super) fn write<'a>(
 /// outputs, or OpenAI's SDKs add them when they parse a response.
 fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     match kind {
-        Some("reasoning") => &["status"],
+        Some("reasoning") => &["content", "status"],
+        Some("image_generation_call") => &["action", "background", "output_format", "quality", "size"],
         Some("function_call") => &["parsed_arguments"],
         Some("output_text") => &["parsed"],
         _ => &[],

@@ -213,11 +213,14 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
     let given = json!([
         {"role": "user", "content": "null and parsed"},
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": "completed", "content": null},
-        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e", "status": null},
+        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e", "status": null,
+            "content": [{"type": "reasoning_text", "text": "Hm."}]},
         {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed",
             "parsed_arguments": {"a": null}, "async_": null, "namespace": null},
         {"type": "function_call_output", "call_id": "c", "output": "null", "id": null, "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": null, "content": [text]},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA", "revised_prompt": "A cat",
+            "action": "generate", "background": "opaque", "output_format": "png", "quality": "low", "size": "1024x1024"},
     ]);
     let expected = json!([
         {"role": "user", "content": "null and parsed"},
@@ -227,6 +230,7 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
         {"type": "function_call_output", "call_id": "c", "output": "null", "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA", "revised_prompt": "A cat"},
     ]);
     assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
     // A chat's messages may include Responses items.
