@@ -22,6 +22,21 @@ pub(super) fn is_message(item: &Members<'_>) -> bool {
     item.word("type").is_none_or(|kind| kind == "message")
 }
 
+/// Whether an input contains messages in the form of Chat Completions: the calls of an assistant, or a tool's output.
+pub(super) fn has_chat_messages(input: &List<'_>) -> bool {
+    const MEMBERS: [&str; 2] = ["tool_calls", "tool_call_id"];
+    // Most inputs have neither name in their text and need no parser.
+    if !MEMBERS.into_iter().any(|name| input.mentions(name)) {
+        return false;
+    }
+    let mut found = false;
+    let _read = input.clone().each(|item| {
+        found |= is_message(&item) && MEMBERS.into_iter().any(|name| item.has(name));
+        Ok(())
+    });
+    found
+}
+
 /// Writes an item. The text of a system message is added to `system` instead.
 pub(super) fn write<'a>(
     raw: &'a RawValue,

@@ -196,6 +196,30 @@ fn bodies_of_the_other_dialect_are_translated() {
 }
 
 #[test]
+fn an_input_of_chat_messages_is_translated_like_messages() {
+    let user = json!({"role": "user", "content": "Hi"});
+    let call = json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let chat = json!([{"role": "system", "content": "Be brief."}, user,
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "3"}]}]);
+    let expected = translate_chat(json!({"messages": chat})).unwrap().0;
+    assert_eq!(expected["input"][2], json!({"type": "function_call_output", "call_id": "call_1", "output": "3"}));
+    for sent in [translate_chat(json!({"input": chat})), translate_responses(json!({"input": chat}))] {
+        let (sent, ignored) = sent.unwrap();
+        assert_eq!((&sent["input"], &sent["instructions"]), (&expected["input"], &expected["instructions"]));
+        assert!(ignored.is_empty(), "{ignored:?}");
+    }
+    let about = json!([{"role": "user", "content": "What are tool_calls?"}]);
+    assert_eq!(translate_responses(json!({"input": about})).unwrap().0["input"], about);
+    // An empty list is not the conversation if the other member has one.
+    let from_input = translate_chat(json!({"messages": [], "input": [user]})).unwrap().0;
+    assert_eq!(from_input["input"], json!([user]));
+    let from_messages = translate_responses(json!({"messages": [user], "input": []})).unwrap().0;
+    assert_eq!(from_messages["input"][0]["content"][0]["text"], "Hi");
+    assert!(translate_chat(json!({"messages": []})).is_err());
+}
+
+#[test]
 fn reasoning_without_encrypted_content_is_removed() {
     let call = json!({"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"});
     let kept = json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"});
