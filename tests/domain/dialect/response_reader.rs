@@ -196,6 +196,40 @@ fn an_error_event_without_a_sequence_number_gets_the_next_one() {
 }
 
 #[test]
+fn a_streamed_event_has_no_half_of_a_character() {
+    let mut reader = reader(&json!({}));
+    let mut data_of = |data: &str| {
+        let event = SseEvent { event: "".into(), data: data.to_owned().into() };
+        let frame = reader.on_event(&event).unwrap().unwrap().repaired_frame();
+        frame.map(|frame| {
+            let (_, data) = frame.split_once("\ndata: ").unwrap();
+            serde_json::from_str::<Value>(data.trim_end()).unwrap()
+        })
+    };
+    let delta = |item: &str, piece: &str| {
+        format!(r#"{{"type": "response.output_text.delta", "item_id": "{item}", "delta": "{piece}"}}"#)
+    };
+    for (item, piece, sent) in [
+        ("a", "one ", None),
+        ("a", r"\ud83d", Some("")),
+        ("a", r"\ude00\ud83d", Some("\u{1f600}")),
+        // The rest of the character never comes.
+        ("a", " two", Some("\u{fffd} two")),
+        ("a", " three", None),
+        ("a", r"\ud83d", Some("")),
+        ("b", "four", Some("four")),
+        ("b", r"\ude00 \\ud83d", Some("\u{fffd} \\ud83d")),
+        ("b", r"\ud83d\ude00", None),
+    ] {
+        let frame = data_of(&delta(item, piece));
+        assert_eq!(frame.as_ref().map(|data| data["delta"].as_str().unwrap()), sent, "{piece}");
+        assert!(frame.is_none_or(|data| data["item_id"] == item));
+    }
+    let done = r#"{"type": "response.output_item.done", "item": {"type": "message", "content": [{"text": "\ud83d"}]}}"#;
+    assert_eq!(data_of(done).unwrap()["item"]["content"][0]["text"], "\u{fffd}");
+}
+
+#[test]
 fn a_character_in_two_deltas_of_an_unfinished_item_is_joined() {
     let mut reader = reader(&json!({}));
     for piece in [r"a\ud83d", r"\ude00\ud83d"] {

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{RequestEcho, output::Output};
+use super::{RequestEcho, output::Output, whole_deltas::WholeDeltas};
 use crate::domain::dialect::{
     ResponseFailure, SseEvent,
     event::{BackendEvent, in_one_line},
     json_writer::JsonWriter,
     members::Members,
+    surrogates::has_lone_surrogates,
 };
 
 /// The reader of one response.
@@ -15,6 +16,7 @@ use crate::domain::dialect::{
 pub struct ResponseReader {
     echo: RequestEcho,
     output: Output,
+    deltas: WholeDeltas,
     /// The `sequence_number` that follows the last event's.
     next_number: u64,
 }
@@ -25,6 +27,10 @@ pub struct ReadEvent<'a> {
     event: BackendEvent<'a>,
     /// The response that replaces the event's own, as JSON.
     response: Option<String>,
+    /// The `delta` that replaces the event's own, as JSON.
+    delta: Option<String>,
+    /// Whether the event has lone surrogates, which many parsers refuse.
+    has_lone_surrogates: bool,
     /// The `sequence_number` of an `error` event that lacks it. OpenAI's API requires it, and clients check it.
     missing_number: Option<u64>,
     failure: Option<ResponseFailure>,
@@ -32,7 +38,7 @@ pub struct ReadEvent<'a> {
 
 impl ResponseReader {
     pub fn new(echo: RequestEcho) -> Self {
-        Self { echo, output: Output::default(), next_number: 0 }
+        Self { echo, output: Output::default(), deltas: WholeDeltas::default(), next_number: 0 }
     }
 
     /// Returns the `sequence_number` of an event that the gateway adds after the last one.
@@ -44,12 +50,14 @@ impl ResponseReader {
     ///
     /// A response with the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
     pub fn on_event<'a>(&mut self, event: &'a SseEvent<'_>) -> Result<Option<ReadEvent<'a>>, ResponseFailure> {
+        let has_lone_surrogates = has_lone_surrogates(&event.data);
         let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         let failure = event.check().err();
         let number = event.number("sequence_number");
         let missing_number = (event.kind == "error" && number.is_none()).then_some(self.next_number);
         self.next_number = number.map_or(self.next_number, |number| number.saturating_add(1));
         self.output.add(&event);
+        let delta = self.deltas.replacement(&event, has_lone_surrogates);
         let json = event.json("response");
         let response = match (&*event.kind, json.as_deref().and_then(Members::of_event)) {
             ("response.created" | "response.queued" | "response.in_progress" | "response.failed", Some(response)) => {
@@ -63,7 +71,7 @@ impl ResponseReader {
             ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
-        Ok(Some(ReadEvent { event, response, missing_number, failure }))
+        Ok(Some(ReadEvent { event, response, delta, has_lone_surrogates, missing_number, failure }))
     }
 }
 
@@ -75,17 +83,23 @@ impl ReadEvent<'_> {
 
     /// Returns the frame that replaces the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
-        let (name, value) = match (&self.response, self.missing_number) {
-            (Some(response), _) => ("response", Cow::Borrowed(response.as_str())),
-            (None, Some(number)) => ("sequence_number", Cow::Owned(number.to_string())),
-            (None, None) => return None,
+        let replaced = match (&self.response, &self.delta, self.missing_number) {
+            (Some(response), _, _) => Some(("response", Cow::Borrowed(response.as_str()))),
+            (None, Some(delta), _) => Some(("delta", Cow::Borrowed(delta.as_str()))),
+            (None, None, Some(number)) => Some(("sequence_number", Cow::Owned(number.to_string()))),
+            (None, None, None) if self.has_lone_surrogates => None,
+            (None, None, None) => return None,
         };
-        let mut out = JsonWriter::for_body(value.len());
+        let mut out = JsonWriter::for_body(replaced.as_ref().map_or(0, |(_, value)| value.len()));
         out.word("type", &self.event.kind);
-        for (other, value) in self.event.members.iter().filter(|(other, _)| *other != name) {
-            out.json(other, &in_one_line(value));
+        for (other, value) in self.event.members.iter() {
+            if replaced.as_ref().is_none_or(|(name, _)| *name != other) {
+                out.json(other, &in_one_line(value));
+            }
         }
-        out.json(name, &value);
+        if let Some((name, value)) = &replaced {
+            out.json(name, value);
+        }
         out.end_object();
         let mut frame = out.into_text();
         frame.insert_str(0, &format!("event: {}\ndata: ", self.event.kind));
