@@ -28,7 +28,11 @@ impl<'a> BackendEvent<'a> {
         }
         let members = json::check_size(event.data.as_bytes()).ok().and_then(|()| Members::of_event(&event.data));
         let mut members = members.ok_or_else(|| ResponseFailure::violation("an event that is not a JSON object"))?;
-        let kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
+        let mut kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
+        // Some failures come without any type, as in a stream of Chat Completions.
+        if kind.is_empty() && members.has("error") {
+            kind = "error".into();
+        }
         Ok(Some(Self { kind, members }))
     }
 
@@ -115,7 +119,8 @@ pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
 pub fn has_output(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;
-    let only_begins = matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress");
+    let only_begins =
+        matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress" | "response.metadata");
     // Others, such as `codex.rate_limits`, are not about the response.
     Ok(event.kind.starts_with("response.") && !only_begins)
 }

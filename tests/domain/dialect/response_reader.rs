@@ -106,6 +106,7 @@ fn failures_have_the_backends_code_and_message() {
         json!({"type": "response.failed", "response": {"status": "failed", "error": error}}),
         json!({"type": "error", "code": "context_length_exceeded", "message": "Too long.", "sequence_number": 3}),
         json!({"type": "error", "error": error, "status": 400}),
+        json!({"error": error}),
     ] {
         let failure = response(std::slice::from_ref(&failed)).unwrap_err();
         assert_eq!(failure.code, "context_length_exceeded", "{failed}");
