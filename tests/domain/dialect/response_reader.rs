@@ -139,6 +139,8 @@ fn unfinished_items_are_assembled_from_their_deltas() {
         json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "g"}}),
         delta("function_call_arguments", "fc_1", "{}"),
         delta("function_call_arguments", "fc_2", "[]"),
+        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_3", "call_id": "call_3", "name": "h", "arguments": ""}}),
+        json!({"type": "response.output_item.added", "item": {"type": "message", "id": "msg_2", "role": "assistant", "content": []}}),
         json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
     ];
     let output = response(&events).unwrap().unwrap()["output"].take();
@@ -149,6 +151,7 @@ fn unfinished_items_are_assembled_from_their_deltas() {
             "content": [{"type": "output_text", "text": "Three", "annotations": []}]},
         call("fc_1", "call_1", "f", "{}"),
         call("fc_2", "call_2", "g", "[]"),
+        call("fc_3", "call_3", "h", ""),
     ]);
     assert_eq!(output, expected);
 }
