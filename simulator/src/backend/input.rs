@@ -99,7 +99,7 @@ fn is_private(name: &str) -> bool {
     name.starts_with("internal_")
 }
 
-/// Checks the role of a message, the id of a call, and the content of reasoning.
+/// Checks the role of a message, the id and the name of a call, and the content of reasoning.
 fn check_values(index: usize, item: &Value) -> Result<(), Refusal> {
     let is_message = text(item, "type").is_none_or(|kind| kind == "message");
     let role = text(item, "role").unwrap_or_default();
@@ -108,12 +108,20 @@ fn check_values(index: usize, item: &Value) -> Result<(), Refusal> {
         ("role", "invalid_value", format!("Invalid value: '{role}'."))
     } else if text(item, "call_id") == Some("") {
         ("call_id", "empty_string", "Expected a string with minimum length 1.".to_owned())
+    } else if text(item, "type") == Some("function_call") && !has_valid_name(item) {
+        ("name", "invalid_value", "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.".to_owned())
     } else if text(item, "type") == Some("reasoning") && has_content {
         ("content", "array_above_max_length", "Expected an array with maximum length 0.".to_owned())
     } else {
         return Ok(());
     };
     Err(Refusal::of_api(400, Some(code), &format!("input[{index}].{name}"), &why))
+}
+
+/// Returns whether a call has a name in the backend's form.
+fn has_valid_name(call: &Value) -> bool {
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    text(call, "name").is_some_and(|name| !name.is_empty() && name.chars().all(is_allowed))
 }
 
 /// Checks that a tool output follows its call.

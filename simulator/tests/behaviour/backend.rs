@@ -49,6 +49,7 @@ impl Fixture {
             "content": [{"type": "reasoning_text", "text": "Hm."}]});
         let image = json!({"type": "image_generation_call", "id": "ig_1", "result": "AAAA", "action": "generate"});
         let unnamed = json!({"type": "function_call", "call_id": "", "name": "f", "arguments": "{}"});
+        let dotted = json!({"type": "function_call", "call_id": "call_1", "name": "f.g", "arguments": "{}"});
         let orphan = json!({"type": "function_call_output", "call_id": "call_2", "output": ""});
         let parsed = json!({"type": "output_text", "text": "{}", "parsed": {}});
         let mut extended = call.clone();
@@ -66,6 +67,7 @@ impl Fixture {
             ("input", json!([image]), 400, json!("unknown_parameter")),
             ("input", json!([{"role": "tool", "content": "Hi"}]), 400, json!("invalid_value")),
             ("input", json!([unnamed]), 400, json!("empty_string")),
+            ("input", json!([dotted]), 400, json!("invalid_value")),
             // The first rule decides, whatever the order of the items.
             ("input", json!([call, output(Value::Null), orphan]), 400, Value::Null),
             ("input", json!([{"type": "reasoning", "id": "rs_1", "summary": []}]), 404, Value::Null),

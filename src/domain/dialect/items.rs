@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    InvalidRequest, call_id,
+    InvalidRequest, call_id, call_name,
     chat::content,
     item_id,
     json_writer::JsonWriter,
@@ -247,24 +247,32 @@ fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     (!fits).then_some(name)
 }
 
-/// Writes a call or its output. Replaces an id, arguments, or an output or its parts that the backend refuses.
+/// Returns the id and the name of a call or its output, if the backend requires others.
+fn replacements<'a>(kind: &str, item: &Members<'a>) -> Vec<(&'static str, Text<'a>)> {
+    let text = |name| item.get(name).and_then(Text::of);
+    let is_named = matches!(kind, "function_call" | "custom_tool_call");
+    let id = text("call_id").map(|id| ("call_id", id.clone(), call_id::shorten(id)));
+    let name = text("name").filter(|_| is_named).map(|name| ("name", name.clone(), call_name::accepted(name)));
+    let both = [id, name].into_iter().flatten();
+    both.filter(|(_, given, sent)| given.as_json() != sent.as_json()).map(|(name, _, sent)| (name, sent)).collect()
+}
+
+/// Writes a call or its output. Replaces an id, a name, arguments, or an output or its parts that the backend refuses.
 fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = item.word("type").unwrap_or_default();
     let refused_member = refused_member(&kind, &item);
-    let id = item.get("call_id").and_then(Text::of);
-    let shortened = id.clone().map(call_id::shorten);
-    let has_long_id = id.zip(shortened.as_ref()).is_some_and(|(id, shortened)| id.as_json() != shortened.as_json());
+    let replacements = replacements(&kind, &item);
     let parts = item.list("output").filter(|_| text_member(&kind) == Some("output") && refused_member.is_none());
     let parts = parts.filter(|parts| needs_rewriting("tool", parts));
-    if !has_long_id && refused_member.is_none() && parts.is_none() {
+    if replacements.is_empty() && refused_member.is_none() && parts.is_none() {
         write_accepted(raw, item, out);
         return Ok(());
     }
     let _refused = leave_out_refused(&mut item);
     out.begin_object();
-    if let Some(id) = shortened {
-        let _replaced = item.take("call_id");
-        out.text("call_id", &id);
+    for (name, text) in replacements {
+        let _replaced = item.take(name);
+        out.text(name, &text);
     }
     if let Some(name) = refused_member {
         out.text(name, &arguments(&kind, item.take_as_text(name)));

@@ -120,6 +120,18 @@ fn long_call_ids_are_replaced_by_their_hash() {
 }
 
 #[test]
+fn names_of_calls_have_only_characters_that_the_backend_accepts() {
+    for (given, sent) in [("web.search v2", "web_search_v2"), ("f-1_A", "f-1_A"), ("é", "_"), ("", "unnamed")] {
+        let call = json!({"id": "c", "type": "function", "function": {"name": given, "arguments": "{}"}});
+        assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["name"], sent);
+        let call = json!({"type": "function_call", "call_id": "c", "name": given, "arguments": "{}"});
+        let other = json!({"type": "mcp_call", "id": "mcp_1", "name": given});
+        let items = translate_responses(json!({"input": [call, other]})).unwrap().0["input"].take();
+        assert_eq!((&items[0]["name"], &items[1]["name"]), (&json!(sent), &json!(given)));
+    }
+}
+
+#[test]
 fn lone_surrogates_are_replaced() {
     for (json, mended) in [
         (r#""left \ud83d right""#, r#""left \ufffd right""#),

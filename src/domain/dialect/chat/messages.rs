@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashSet};
 
 use super::content::{self, ToolOutput};
 use crate::domain::dialect::{
-    InvalidRequest, call_id,
+    InvalidRequest, call_id, call_name,
     invalid_request::shown,
     items,
     json_writer::JsonWriter,
@@ -167,7 +167,7 @@ impl<'a> Translation<'a, '_> {
         self.out.begin_object();
         self.out.word("type", kind);
         self.out.text("call_id", &call_id::shorten(id.clone()));
-        self.out.text("name", &call.need_text("name")?);
+        self.out.text("name", &call_name::accepted(call.need_text("name")?));
         self.out.text(input, &items::arguments(kind, call.take_as_text(input)));
         self.out.end_object();
         Ok(())
