@@ -219,11 +219,13 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     }
 }
 
-/// Returns whether all object schemas list their properties.
+/// Returns whether all object schemas have `properties`, and all array schemas `items`.
 fn is_complete(schema: &Value) -> bool {
     let is_object = text(schema, "type") == Some("object");
     let has_properties = schema.get("properties").is_some_and(Value::is_object);
+    let is_array = text(schema, "type") == Some("array");
     (!is_object || has_properties)
+        && (!is_array || schema.get("items").is_some_and(|items| items.is_object() || items.is_boolean()))
         && schema.as_object().is_none_or(|members| {
             members.iter().all(|(name, value)| match (name.as_str(), value) {
                 ("enum" | "const" | "default" | "examples", _) => true,

@@ -43,6 +43,7 @@ impl Fixture {
         let output = |output: Value| json!({"type": "function_call_output", "call_id": "call_1", "output": output});
         let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
         let nested = json!({"type": "object", "properties": {"a": {"type": "object"}}});
+        let list = json!({"type": "object", "properties": {"a": {"type": "array"}}});
         let reasoning =
             json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": null});
         let thought = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e",
@@ -88,6 +89,7 @@ impl Fixture {
             ("tools", tool(json!({"type": "object"})), 400, json!("invalid_function_parameters")),
             ("tools", tool(json!({})), 400, json!("invalid_function_parameters")),
             ("tools", tool(nested), 400, json!("invalid_function_parameters")),
+            ("tools", tool(list), 400, json!("invalid_function_parameters")),
             ("tools", json!([{"type": "image_generation", "size": "9x9"}]), 400, json!("invalid_value")),
             ("tools", json!([{"type": "image_generation", "n": 2}]), 400, json!("unknown_parameter")),
             ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),

@@ -1,5 +1,5 @@
-//! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` at any depth,
-//! but many clients leave them out for a function without parameters. PHP writes an empty list for an empty object.
+//! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` and an array
+//! schema without `items` at any depth, but many clients leave them out. PHP writes an empty list for an empty object.
 //!
 //! The JSON is read once and copied with the additions. Everything else keeps its spelling, and no tree is built.
 
@@ -68,6 +68,9 @@ struct Level<'a> {
     has_completed_type: bool,
     /// Whether the object already has `parameters` or `properties`.
     has_content: bool,
+    /// Whether the `type` is `array`.
+    is_array: bool,
+    has_items: bool,
 }
 
 /// Copies `json` with the additions. A method that reads a byte or a string returns how many bytes it read.
@@ -115,6 +118,8 @@ impl<'a> Completer<'a> {
             has_type: false,
             has_completed_type: false,
             has_content: false,
+            is_array: false,
+            has_items: false,
         });
         1
     }
@@ -141,6 +146,9 @@ impl<'a> Completer<'a> {
                 added.push_str(r#","properties":{}"#);
             }
             Kind::Tool | Kind::Parameters | Kind::Schema | Kind::NamedSchemas | Kind::Data => {}
+        }
+        if matches!(level.kind, Kind::Parameters | Kind::Schema) && level.is_array && !level.has_items {
+            added.push_str(r#","items":{}"#);
         }
         if !added.is_empty() {
             self.replace(at, 0, if level.is_empty { added.get(1..).unwrap_or_default() } else { &added });
@@ -179,10 +187,10 @@ impl<'a> Completer<'a> {
             self.name(text);
         } else if let Some(level) = self.levels.iter_mut().rev().find(|level| !level.is_list)
             && level.name == r#""type""#
-            && level.kind.completed_type() == text
         {
             // A list of types matches too: `["object", "null"]`.
-            level.has_completed_type = true;
+            level.has_completed_type |= level.kind.completed_type() == text;
+            level.is_array |= text == r#""array""#;
         }
         length
     }
@@ -191,6 +199,7 @@ impl<'a> Completer<'a> {
         let Some(level) = self.levels.last_mut() else { return };
         level.name = name;
         level.has_type |= name == r#""type""#;
+        level.has_items |= name == r#""items""#;
         level.has_content |= name == if level.kind == Kind::Tool { r#""parameters""# } else { r#""properties""# };
     }
 
@@ -200,7 +209,7 @@ impl<'a> Completer<'a> {
         let Some(level) = self.levels.last_mut().filter(|level| !level.is_list) else { return NULL };
         let replacement = match (level.kind, level.name) {
             (Kind::Tool, r#""parameters""#) => NO_PARAMETERS,
-            (Kind::Parameters | Kind::Schema, r#""properties""#) => "{}",
+            (Kind::Parameters | Kind::Schema, r#""properties""# | r#""items""#) => "{}",
             (Kind::Parameters | Kind::Schema, r#""required""#) => "[]",
             (Kind::Parameters, r#""type""#) => {
                 level.has_completed_type = true;

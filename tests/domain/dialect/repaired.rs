@@ -63,6 +63,13 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
             json!({"type": "object", "properties": {"a": {}, "b": {"type": "array", "items": {}},
                 "c": {"anyOf": [], "enum": [[]], "items": [true]}}}),
         ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "array"}, "b": {"type": ["array", "null"], "items": null},
+                "c": {"type": "array", "items": {"type": "array"}}}}),
+            json!({"type": "object", "properties": {"a": {"type": "array", "items": {}},
+                "b": {"type": ["array", "null"], "items": {}},
+                "c": {"type": "array", "items": {"type": "array", "items": {}}}}}),
+        ),
         // `enum` and `default` contain data, not schemas.
         (
             json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
