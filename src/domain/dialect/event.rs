@@ -28,7 +28,8 @@ impl<'a> BackendEvent<'a> {
         }
         let members = json::check_size(event.data.as_bytes()).ok().and_then(|()| Members::of_event(&event.data));
         let mut members = members.ok_or_else(|| ResponseFailure::violation("an event that is not a JSON object"))?;
-        let mut kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
+        let mut kind: Cow<'a, str> =
+            members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
         // Some failures come without any type, as in a stream of Chat Completions.
         if kind.is_empty() && members.has("error") {
             kind = "error".into();

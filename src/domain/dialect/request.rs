@@ -173,7 +173,7 @@ fn write_input<'a>(
         Prompt::Text(text) => (write_items(TextOrList::Text(text), &mut recall, out)?, false),
         Prompt::Member(preferred) => {
             let name = prompt_member(body, preferred);
-            if name == "input" && !body.list(name).is_some_and(|input| items::has_chat_messages(&input)) {
+            if name == "input" && body.list(name).is_none_or(|input| !items::has_chat_messages(&input)) {
                 let input = match body.take_text_or_list(name)? {
                     Some(input) => input,
                     // The request continues an earlier response without adding to it.
@@ -204,7 +204,7 @@ fn write_input<'a>(
 /// Returns the name of the member with the conversation.
 fn prompt_member(body: &Members<'_>, preferred: &'static str) -> &'static str {
     let names = [preferred, "input", "messages"];
-    let has_items = |name: &&str| body.has(name) && !body.list(name).is_some_and(|list| list.is_empty());
+    let has_items = |name: &&str| body.has(name) && body.list(name).is_none_or(|list| !list.is_empty());
     let found = names.into_iter().find(has_items).or_else(|| names.into_iter().find(|name| body.has(name)));
     found.unwrap_or(preferred)
 }
