@@ -14,7 +14,7 @@ use base64::{
 use serde_json::{Map, Value};
 
 use super::{
-    dialect::ResponseFailure,
+    dialect::{ResponseFailure, without_lone_surrogates},
     provider_feedback::{ProviderCode, account_code},
     retry_time::{RetryTime, error_object},
     time::Timestamp,
@@ -117,7 +117,8 @@ pub struct ErrorResponse<'a> {
 impl ErrorResponse<'_> {
     /// Returns the JSON of the body, or that of the header `x-error-json` if only the header names the error.
     fn json(&self) -> Value {
-        let body: Value = serde_json::from_slice(self.body).unwrap_or_default();
+        // A message may quote a text of the caller that was cut in two.
+        let body: Value = serde_json::from_slice(&without_lone_surrogates(self.body)).unwrap_or_default();
         if ErrorBody::of(&body).is_named() {
             return body;
         }

@@ -29,6 +29,7 @@ fn read(status: u16, body: &str) -> ProviderRefusal {
 fn every_known_form_of_error_is_classified() {
     let limit = json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached",
         "plan_type": "plus", "resets_at": 1_060, "resets_in_seconds": 60}});
+    let halved = r#"{"error":{"type":"usage_limit_reached","message":"left \ud83d right"}}"#;
     let unsupported = r#"{"detail":"Unsupported parameter: foo"}"#;
     let workspace = r#"{"detail":{"code":"invalid_workspace_selected"}}"#;
     let expired = r#"{"error":{"message":"expired","type":"invalid_request_error","code":"token_expired"}}"#;
@@ -48,6 +49,7 @@ fn every_known_form_of_error_is_classified() {
             "usage_limit_reached",
             "The usage limit has been reached",
         ),
+        (429, halved, RefusalKind::UsageLimit, "usage_limit_reached", "left \u{fffd} right"),
         (400, unsupported, RefusalKind::BadRequest, "bad_request", "Unsupported parameter: foo"),
         (
             403,

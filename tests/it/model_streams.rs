@@ -60,7 +60,10 @@ async fn the_last_event_has_the_whole_response_and_ends_the_stream() {
 #[tokio::test]
 async fn a_failure_before_any_output_becomes_an_http_status() {
     let (provider, _home, gateway) = signed_in().await;
+    let failed = json!({"type": "response.failed", "response": {"error": {"code": "server_is_overloaded"}}});
+    let after_metadata = format!("events:{}", json!([{"type": "response.metadata", "headers": {}}, failed]));
     for (failure, status, code) in [
+        (after_metadata.as_str(), 503, "server_is_overloaded"),
         ("failed:server_is_overloaded", 503, "server_is_overloaded"),
         ("error_event:server_is_overloaded", 503, "server_is_overloaded"),
         ("failed:rate_limit_exceeded", 429, "rate_limit_exceeded"),

@@ -181,6 +181,12 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
     let twice = twice.header("content-encoding", "gzip").header("content-encoding", "gzip").body(gzip(&prompt()));
     let twice = twice.header("content-type", "application/json").send().await.expect("a response");
     assert_eq!(twice.status(), 415, "two content codings");
+    let wide = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
+    let wide = wide.header("content-encoding", "zstd").header("content-type", "application/json");
+    // An empty frame with a window of 128 MiB.
+    let wide = wide.body(&b"\x28\xb5\x2f\xfd\0\x88\x01\0\0"[..]).send().await.expect("a response");
+    let wide = HttpResponse::of(wide).await;
+    assert!(wide.status == 400 && wide.text.contains("the zstd window is larger than 8 MiB"), "{}", wide.text);
     // The first chat also reads the list of models.
     let sent = backend_requests(&provider).await.into_iter().filter(|entry| entry["method"] == "POST");
     assert_eq!(sent.count(), 7);

@@ -16,6 +16,8 @@ const ID_PREFIXES: [(&str, &str); 6] = [
     ("custom_tool_call", "ctc"),
     ("custom_tool_call_output", "ctc"),
 ];
+/// The roles of messages, besides `system`, which is refused for another reason.
+const ROLES: [&str; 3] = ["assistant", "developer", "user"];
 /// The types of content parts that a message of the assistant may have.
 const ASSISTANT_PARTS: [&str; 2] = ["output_text", "refusal"];
 /// The types of content parts that any other message, or a tool output, may have.
@@ -47,12 +49,14 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
         let message = format!("Item with id '{id}' not found. Items are not persisted when `store` is set to false.");
         return Err(Refusal::of_api(404, None, "input", &message));
     }
+    for (position, item) in input.iter().enumerate() {
+        check_call(item, input.get(..position).unwrap_or_default())?;
+    }
+    input.iter().try_for_each(check_output)?;
     for (index, item) in input.iter().enumerate() {
         check_id(index, item)?;
         check_members(&format!("input[{index}]"), item)?;
-    }
-    for (position, item) in input.iter().enumerate() {
-        check_output(item, input.get(..position).unwrap_or_default())?;
+        check_values(index, item)?;
     }
     input.iter().enumerate().try_for_each(|(index, item)| check_content(index, item))
 }
@@ -102,8 +106,33 @@ fn is_private(name: &str) -> bool {
     name.starts_with("internal_")
 }
 
-/// Checks that a tool output follows its call, and is a text or a list.
-fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
+/// Checks the role of a message, the id and the name of a call, and the content of reasoning.
+fn check_values(index: usize, item: &Value) -> Result<(), Refusal> {
+    let is_message = text(item, "type").is_none_or(|kind| kind == "message");
+    let role = text(item, "role").unwrap_or_default();
+    let has_content = item.get("content").and_then(Value::as_array).is_some_and(|content| !content.is_empty());
+    let (name, code, why) = if is_message && !ROLES.contains(&role) {
+        ("role", "invalid_value", format!("Invalid value: '{role}'."))
+    } else if text(item, "call_id") == Some("") {
+        ("call_id", "empty_string", "Expected a string with minimum length 1.".to_owned())
+    } else if text(item, "type") == Some("function_call") && !has_valid_name(item) {
+        ("name", "invalid_value", "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.".to_owned())
+    } else if text(item, "type") == Some("reasoning") && has_content {
+        ("content", "array_above_max_length", "Expected an array with maximum length 0.".to_owned())
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::of_api(400, Some(code), &format!("input[{index}].{name}"), &why))
+}
+
+/// Returns whether a call has a name in the backend's form.
+fn has_valid_name(call: &Value) -> bool {
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    text(call, "name").is_some_and(|name| !name.is_empty() && name.chars().all(is_allowed))
+}
+
+/// Checks that a tool output follows its call.
+fn check_call(item: &Value, before: &[Value]) -> Result<(), Refusal> {
     let call_type = match text(item, "type") {
         Some("function_call_output") => "function_call",
         Some("custom_tool_call_output") => "custom_tool_call",
@@ -115,7 +144,13 @@ fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
         let message = format!("No tool call found for {output} output with call_id {call_id}.");
         return Err(Refusal::of_api(400, None, "input", &message));
     }
-    if !item.get("output").is_some_and(|output| output.is_string() || output.is_array()) {
+    Ok(())
+}
+
+/// Checks that a tool output is a text or a list.
+fn check_output(item: &Value) -> Result<(), Refusal> {
+    let is_output = matches!(text(item, "type"), Some("function_call_output" | "custom_tool_call_output"));
+    if is_output && !item.get("output").is_some_and(|output| output.is_string() || output.is_array()) {
         let message = "Invalid type for 'output': expected one of a string or array of objects.";
         return Err(Refusal::of_api(400, Some("invalid_type"), "input", message));
     }
@@ -191,7 +226,7 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     }
 }
 
-/// Returns whether all object schemas list their properties, and all array schemas describe their items.
+/// Returns whether all object schemas have `properties`, and all array schemas `items`.
 fn is_complete(schema: &Value) -> bool {
     let is_object = text(schema, "type") == Some("object");
     let has_properties = schema.get("properties").is_some_and(Value::is_object);

@@ -82,8 +82,12 @@ impl ModelRequest {
             return Err("Instructions are not valid".into());
         }
         let request = Self(members);
+        if parameters.contains(&"stream") {
+            request.check_delivery()?;
+        }
+        let input = request.get("input").and_then(Value::as_array).ok_or("Input must be a list")?;
         request.check_choices()?;
-        input::check_items(request.get("input").and_then(Value::as_array).ok_or("Input must be a list")?)?;
+        input::check_items(input)?;
         input::check_tools(request.list("tools"))?;
         if !models.iter().any(|known| known == request.model()) {
             let model = request.model();
@@ -110,7 +114,7 @@ impl ModelRequest {
     }
 
     /// Requires `store: false` and `stream: true`; the backend supports nothing else.
-    pub(super) fn check_delivery(&self) -> Result<(), Refusal> {
+    fn check_delivery(&self) -> Result<(), Refusal> {
         if self.get("store") != Some(&Value::Bool(false)) {
             return Err("Store must be set to false".into());
         }

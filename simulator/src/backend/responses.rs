@@ -35,7 +35,6 @@ pub(super) fn responses(
 ) -> Reply {
     let (settings, now) = provider.state().settings_and_time();
     let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models).and_then(|request| {
-        request.check_delivery()?;
         request.check_tools_in_input(head, &settings.lite_models)?;
         Ok(request)
     });

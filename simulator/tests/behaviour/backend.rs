@@ -46,6 +46,12 @@ impl Fixture {
         let array = json!({"type": "object", "properties": {"a": {"type": ["array", "null"]}}});
         let reasoning =
             json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": null});
+        let thought = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e",
+            "content": [{"type": "reasoning_text", "text": "Hm."}]});
+        let image = json!({"type": "image_generation_call", "id": "ig_1", "result": "AAAA", "action": "generate"});
+        let unnamed = json!({"type": "function_call", "call_id": "", "name": "f", "arguments": "{}"});
+        let dotted = json!({"type": "function_call", "call_id": "call_1", "name": "f.g", "arguments": "{}"});
+        let orphan = json!({"type": "function_call_output", "call_id": "call_2", "output": ""});
         let parsed = json!({"type": "output_text", "text": "{}", "parsed": {}});
         let mut extended = call.clone();
         extended["parsed_arguments"] = json!({});
@@ -58,6 +64,13 @@ impl Fixture {
             ("input", json!([reasoning]), 400, json!("unknown_parameter")),
             ("input", json!([extended]), 400, json!("unknown_parameter")),
             ("input", json!([{"role": "assistant", "content": [parsed]}]), 400, json!("unknown_parameter")),
+            ("input", json!([thought]), 400, json!("array_above_max_length")),
+            ("input", json!([image]), 400, json!("unknown_parameter")),
+            ("input", json!([{"role": "tool", "content": "Hi"}]), 400, json!("invalid_value")),
+            ("input", json!([unnamed]), 400, json!("empty_string")),
+            ("input", json!([dotted]), 400, json!("invalid_value")),
+            // The first rule decides, whatever the order of the items.
+            ("input", json!([call, output(Value::Null), orphan]), 400, Value::Null),
             ("input", json!([{"type": "reasoning", "id": "rs_1", "summary": []}]), 404, Value::Null),
             ("input", json!([{"type": "item_reference", "id": "rs_1"}]), 404, Value::Null),
             ("input", json!([{"id": "rs_1"}]), 404, Value::Null),
@@ -279,6 +292,10 @@ async fn invalid_requests_and_unknown_paths_are_refused() {
         let answer = Answer::of(fixture.responses(&tokens.access, &body).await.unwrap()).await;
         assert_eq!((answer.status, code_or_detail(&answer).as_str()), (400, detail));
     }
+    let mut body = prompt();
+    (body["store"], body["input"]) = (json!(true), json!([{"type": "item_reference", "id": "rs_1"}]));
+    let answer = Answer::of(fixture.responses(&tokens.access, &body).await.unwrap()).await;
+    assert_eq!((answer.status, code_or_detail(&answer).as_str()), (400, "Store must be set to false"));
     fixture.check_invalid_requests(&tokens.access).await;
     let url = format!("{}/codex/nothing", fixture.simulator.backend_url());
     let nothing = fixture.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);

@@ -69,7 +69,7 @@ impl Coding {
         };
         let (mut unpacked, mut piece) = (Vec::new(), vec![0; PIECE]);
         loop {
-            let length = decoder.read(&mut piece).map_err(|_damaged| invalid())?;
+            let length = decoder.read(&mut piece).map_err(|error| unreadable(&error))?;
             if length == 0 {
                 break;
             }
@@ -156,6 +156,7 @@ impl<'a> Frame<'a> for ZstdFrame<'a> {
                 *rest = rest.get(end..).ok_or(io::ErrorKind::UnexpectedEof)?;
                 Ok(None)
             }
+            Err(FrameDecoderError::WindowSizeTooBig { .. }) => Err(io::ErrorKind::OutOfMemory.into()),
             Err(error) => Err(io::Error::other(error)),
         }
     }
@@ -165,6 +166,12 @@ impl<'a> Frame<'a> for ZstdFrame<'a> {
     }
 }
 
-fn invalid() -> Problem {
-    Problem::new(ProblemKind::BadRequest, "the body is not compressed as its Content-Encoding says")
+/// Returns the problem for a body that a decoder refuses. [`io::ErrorKind::OutOfMemory`] stands for a large window.
+fn unreadable(error: &io::Error) -> Problem {
+    let detail = if error.kind() == io::ErrorKind::OutOfMemory {
+        "the zstd window is larger than 8 MiB; compress at level 19 or lower, without --long"
+    } else {
+        "the body is not compressed as its Content-Encoding says"
+    };
+    Problem::new(ProblemKind::BadRequest, detail)
 }

@@ -28,9 +28,15 @@ impl<'a> BackendEvent<'a> {
         }
         let members = json::check_size(event.data.as_bytes()).ok().and_then(|()| Members::of_event(&event.data));
         let mut members = members.ok_or_else(|| ResponseFailure::violation("an event that is not a JSON object"))?;
-        let kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
-        // An older name of the last event.
-        let kind = if kind == "response.done" { Cow::Borrowed("response.completed") } else { kind };
+        let mut kind: Cow<'a, str> =
+            members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
+        if kind == "response.done" {
+            // An older name of the last event.
+            kind = "response.completed".into();
+        } else if kind.is_empty() && members.has("error") {
+            // Some failures come without any type, as in a stream of Chat Completions.
+            kind = "error".into();
+        }
         Ok(Some(Self { kind, members }))
     }
 
@@ -117,7 +123,8 @@ pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
 pub fn has_output(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;
-    let only_begins = matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress");
+    let only_begins =
+        matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress" | "response.metadata");
     // Others, such as `codex.rate_limits`, are not about the response.
     Ok(event.kind.starts_with("response.") && !only_begins)
 }

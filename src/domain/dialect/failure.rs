@@ -81,7 +81,7 @@ fn kind_of(code: &str) -> Option<RefusalKind> {
         "insufficient_quota" | "usage_limit_reached" => Some(RefusalKind::UsageLimit),
         code if account_code(code).is_some() => Some(RefusalKind::AccountRefused),
         "rate_limit_exceeded" => Some(RefusalKind::RateLimited),
-        "server_is_overloaded" | "slow_down" => Some(RefusalKind::Overloaded),
+        "server_is_overloaded" | "service_unavailable_error" | "slow_down" => Some(RefusalKind::Overloaded),
         // Too long, against the provider's policy, or otherwise invalid.
         "context_length_exceeded" | "cyber_policy" | "invalid_prompt" | "invalid_request_error" => {
             Some(RefusalKind::BadRequest)

@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    InvalidRequest, call_id,
+    InvalidRequest, call_id, call_name,
     chat::content,
     item_id,
     json_writer::JsonWriter,
@@ -20,6 +20,21 @@ const ASSISTANT: &str = "assistant";
 /// Whether an item is a message. A message may lack its `type`.
 pub(super) fn is_message(item: &Members<'_>) -> bool {
     item.word("type").is_none_or(|kind| kind == "message")
+}
+
+/// Whether an input contains messages in the form of Chat Completions: the calls of an assistant, or a tool's output.
+pub(super) fn has_chat_messages(input: &List<'_>) -> bool {
+    const MEMBERS: [&str; 2] = ["tool_calls", "tool_call_id"];
+    // Most inputs have neither name in their text and need no parser.
+    if !MEMBERS.into_iter().any(|name| input.mentions(name)) {
+        return false;
+    }
+    let mut found = false;
+    let _read = input.clone().each(|item| {
+        found |= is_message(&item) && MEMBERS.into_iter().any(|name| item.has(name));
+        Ok(())
+    });
+    found
 }
 
 /// Writes an item. The text of a system message is added to `system` instead.
@@ -47,7 +62,7 @@ pub(super) fn write<'a>(
             recall.has_additional_tools = true;
             write_accepted(raw, item, out);
         }
-        (Some(kind), _) if kind.contains("call") => {
+        (Some(kind), _) if kind.contains("call") || item.has("call_id") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);
             }
@@ -63,7 +78,8 @@ pub(super) fn write<'a>(
 /// outputs, or OpenAI's SDKs add them when they parse a response.
 fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     match kind {
-        Some("reasoning") => &["status"],
+        Some("reasoning") => &["content", "status"],
+        Some("image_generation_call") => &["action", "background", "output_format", "quality", "size"],
         Some("function_call") => &["parsed_arguments"],
         Some("image_generation_call") => &["action", "background", "output_format", "quality", "size"],
         Some("output_text") => &["parsed"],
@@ -220,36 +236,44 @@ fn text_member(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list,
-/// and none may be missing.
+/// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list of
+/// parts, and none may be missing.
 fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     let name = text_member(kind)?;
     let fits = match item.get(name).map(RawValue::get) {
         None => false,
         Some("\"\"") => kind != "function_call",
-        Some(json) => json.starts_with('"') || name == "output" && json.starts_with('['),
+        Some(json) => json.starts_with('"') || name == "output" && item.list(name).is_some_and(|list| list.are_parts()),
     };
     (!fits).then_some(name)
 }
 
-/// Writes a call or its output. Replaces an id, arguments, or an output or its parts that the backend refuses.
+/// Returns the id and the name of a call or its output, if the backend requires others.
+fn replacements<'a>(kind: &str, item: &Members<'a>) -> Vec<(&'static str, Text<'a>)> {
+    let text = |name| item.get(name).and_then(Text::of);
+    let is_named = matches!(kind, "function_call" | "custom_tool_call");
+    let id = text("call_id").map(|id| ("call_id", id.clone(), call_id::shorten(id)));
+    let name = text("name").filter(|_| is_named).map(|name| ("name", name.clone(), call_name::accepted(name)));
+    let both = [id, name].into_iter().flatten();
+    both.filter(|(_, given, sent)| given.as_json() != sent.as_json()).map(|(name, _, sent)| (name, sent)).collect()
+}
+
+/// Writes a call or its output. Replaces an id, a name, arguments, or an output or its parts that the backend refuses.
 fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = item.word("type").unwrap_or_default();
     let refused_member = refused_member(&kind, &item);
-    let id = item.get("call_id").and_then(Text::of);
-    let shortened = id.clone().map(call_id::shorten);
-    let has_long_id = id.zip(shortened.as_ref()).is_some_and(|(id, shortened)| id.as_json() != shortened.as_json());
-    let parts = item.list("output").filter(|_| text_member(&kind) == Some("output"));
+    let replacements = replacements(&kind, &item);
+    let parts = item.list("output").filter(|_| text_member(&kind) == Some("output") && refused_member.is_none());
     let parts = parts.filter(|parts| needs_rewriting("tool", parts));
-    if !has_long_id && refused_member.is_none() && parts.is_none() {
+    if replacements.is_empty() && refused_member.is_none() && parts.is_none() {
         write_accepted(raw, item, out);
         return Ok(());
     }
     let _refused = leave_out_refused(&mut item);
     out.begin_object();
-    if let Some(id) = shortened {
-        let _replaced = item.take("call_id");
-        out.text("call_id", &id);
+    for (name, text) in replacements {
+        let _replaced = item.take(name);
+        out.text(name, &text);
     }
     if let Some(name) = refused_member {
         out.text(name, &arguments(&kind, item.take_as_text(name)));

@@ -228,6 +228,16 @@ impl<'a> List<'a> {
     ) -> Result<(), InvalidRequest> {
         self.each_raw(|item, path| visit(Members::of(item, path)?))
     }
+
+    /// Whether every item is an object with a `type`, as content parts are.
+    pub(super) fn are_parts(&self) -> bool {
+        let mut are_typed = true;
+        let read = self.clone().each(|item| {
+            are_typed &= item.word("type").is_some();
+            Ok(())
+        });
+        read.is_ok() && are_typed
+    }
 }
 
 /// A string, or an array of parts: `input`, `content`.

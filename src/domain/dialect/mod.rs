@@ -14,6 +14,7 @@
 
 mod cache_key;
 mod call_id;
+mod call_name;
 pub mod chat;
 mod embeddings;
 mod event;

@@ -28,6 +28,11 @@ impl<'a> Text<'a> {
         &self.0
     }
 
+    /// Whether the JSON contains this text.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        self.json.contains(text)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0 == Self::EMPTY.0
     }

@@ -2,6 +2,9 @@
 
 use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
+/// Members of `reasoning` at other gateways. The backend refuses them.
+const FOREIGN: [&str; 3] = ["enabled", "exclude", "max_tokens"];
+
 /// Whether the gateway requests a reasoning summary that the caller did not request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Summary {
@@ -29,7 +32,7 @@ pub(super) fn translate(
     out: &mut JsonWriter,
 ) -> Result<Vec<String>, InvalidRequest> {
     if summary == Summary::AsSent && body.has("reasoning") {
-        return pass(body, model, out).map(|()| Vec::new());
+        return pass(body, model, out);
     }
     let mut reasoning = body.take_object("reasoning")?;
     let own_effort = reasoning.as_mut().map(|reasoning| reasoning.take_text("effort")).transpose()?.flatten();
@@ -53,20 +56,21 @@ pub(super) fn translate(
     Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
 }
 
-/// Writes the caller's `reasoning`. If it has no effort, adds `reasoning_effort` or the effort of the model's suffix.
-fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+/// Writes the caller's `reasoning` without members that only other gateways have. If it has no effort, adds
+/// `reasoning_effort` or the effort of the model's suffix. Returns the names of the members that were left out.
+fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<Vec<String>, InvalidRequest> {
     let chat_effort = body.take_text("reasoning_effort")?;
-    let Some(effort) = chat_effort.or_else(|| model.suffixes.effort.map(Text::from_plain)) else {
-        body.pass_all(&["reasoning"], out);
-        return Ok(());
-    };
     let mut reasoning = body.need_object("reasoning")?;
+    let foreign = FOREIGN.into_iter().filter(|name| reasoning.take(name).is_some());
+    let ignored: Vec<String> = foreign.map(|name| format!("reasoning.{name}")).collect();
+    let added = chat_effort.or_else(|| model.suffixes.effort.map(Text::from_plain));
+    let added = added.filter(|_| !reasoning.has("effort"));
     out.begin_object_in("reasoning");
-    match reasoning.take("effort") {
-        Some(own) => out.raw("effort", own),
-        None => out.text("effort", &effort),
+    if let Some(effort) = added {
+        let _null = reasoning.take("effort");
+        out.text("effort", &effort);
     }
     reasoning.write(out);
     out.end_object();
-    Ok(())
+    Ok(ignored)
 }

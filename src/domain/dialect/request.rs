@@ -50,7 +50,7 @@ pub(super) struct Api<'a> {
 
 /// Where the conversation of the request is.
 pub(super) enum Prompt<'a> {
-    /// In this member, `input` or `messages`. If it is absent, the other one is used.
+    /// In this member, `input` or `messages`. If it is absent or empty, the other one is used.
     Member(&'static str),
     /// In this text, which becomes a user message.
     Text(Text<'a>),
@@ -174,9 +174,8 @@ fn write_input<'a>(
     let (system, has_names) = match api.prompt {
         Prompt::Text(text) => (write_items(TextOrList::Text(text), &mut recall, out)?, false),
         Prompt::Member(preferred) => {
-            let present = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(preferred);
-            let name = if body.has(preferred) { preferred } else { present };
-            if name == "input" {
+            let name = prompt_member(body, preferred);
+            if name == "input" && body.list(name).is_none_or(|input| !items::has_chat_messages(&input)) {
                 let input = match body.take_text_or_list(name)? {
                     Some(input) => input,
                     // The request continues an earlier response without adding to it.
@@ -202,6 +201,14 @@ fn write_input<'a>(
     }
     let session = key.map(|key| cache.write(key, out));
     Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing, session, is_lite })
+}
+
+/// Returns the name of the member with the conversation.
+fn prompt_member(body: &Members<'_>, preferred: &'static str) -> &'static str {
+    let names = [preferred, "input", "messages"];
+    let has_items = |name: &&str| body.has(name) && body.list(name).is_none_or(|list| !list.is_empty());
+    let found = names.into_iter().find(has_items).or_else(|| names.into_iter().find(|name| body.has(name)));
+    found.unwrap_or(preferred)
 }
 
 /// Writes the items of an input. Returns the texts of its system messages.

@@ -1,12 +1,9 @@
 //! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` and an array
-//! schema without `items` at any depth, but many clients leave them out, and PHP writes `[]` for an empty object.
+//! schema without `items` at any depth, but many clients leave them out. PHP writes an empty list for an empty object.
 //!
 //! The JSON is read once and copied with the additions. Everything else keeps its spelling, and no tree is built.
 
 use std::{borrow::Cow, mem};
-
-/// The JSON of the type of an array schema.
-const ARRAY: &str = r#""array""#;
 
 /// The parameters of a function without any.
 pub(super) const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
@@ -58,7 +55,7 @@ impl Kind {
 /// An array or object that is not closed yet.
 #[derive(Debug)]
 struct Level<'a> {
-    /// Where the array or object begins.
+    /// The position of its bracket.
     start: usize,
     kind: Kind,
     is_list: bool,
@@ -71,7 +68,8 @@ struct Level<'a> {
     has_completed_type: bool,
     /// Whether the object already has `parameters` or `properties`.
     has_content: bool,
-    is_array_schema: bool,
+    /// Whether the `type` is `array`.
+    is_array: bool,
     has_items: bool,
 }
 
@@ -120,7 +118,7 @@ impl<'a> Completer<'a> {
             has_type: false,
             has_completed_type: false,
             has_content: false,
-            is_array_schema: false,
+            is_array: false,
             has_items: false,
         });
         1
@@ -130,7 +128,7 @@ impl<'a> Completer<'a> {
     fn close(&mut self, at: usize) -> usize {
         let Some(level) = self.levels.pop() else { return 1 };
         if level.is_list {
-            self.replace_empty_list(&level, at);
+            self.close_list(&level, at);
             return 1;
         }
         let mut added = String::new();
@@ -149,7 +147,7 @@ impl<'a> Completer<'a> {
             }
             Kind::Tool | Kind::Parameters | Kind::Schema | Kind::NamedSchemas | Kind::Data => {}
         }
-        if matches!(level.kind, Kind::Parameters | Kind::Schema) && level.is_array_schema && !level.has_items {
+        if matches!(level.kind, Kind::Parameters | Kind::Schema) && level.is_array && !level.has_items {
             added.push_str(r#","items":{}"#);
         }
         if !added.is_empty() {
@@ -158,18 +156,20 @@ impl<'a> Completer<'a> {
         1
     }
 
-    /// Replaces an empty list, which ends at `at`, where only an object is valid.
-    fn replace_empty_list(&mut self, list: &Level<'_>, at: usize) {
-        let content = self.json.get(list.start + 1..at).unwrap_or_default();
-        let parent = self.levels.last().filter(|parent| !parent.is_list);
-        let is_schema = parent.is_some_and(|parent| parent.kind == Kind::NamedSchemas || parent.name == r#""items""#);
+    /// Replaces an empty list in the place of an object.
+    fn close_list(&mut self, list: &Level<'_>, at: usize) {
+        let items = self.json.get(list.start + 1..at).unwrap_or_default();
+        let is_schema = self.levels.last().is_some_and(|parent| {
+            let has_schema = matches!(parent.name, r#""items""# | r#""additionalProperties""#);
+            !parent.is_list && (parent.kind == Kind::NamedSchemas || has_schema)
+        });
         let replacement = match list.kind {
             Kind::Parameters => NO_PARAMETERS,
             Kind::NamedSchemas => "{}",
             Kind::Schema if is_schema => "{}",
             Kind::Schema | Kind::Tool | Kind::Data => return,
         };
-        if content.trim().is_empty() {
+        if items.trim().is_empty() {
             self.replace(list.start, at + 1 - list.start, replacement);
         }
     }
@@ -190,7 +190,7 @@ impl<'a> Completer<'a> {
         {
             // A list of types matches too: `["object", "null"]`.
             level.has_completed_type |= level.kind.completed_type() == text;
-            level.is_array_schema |= text == ARRAY;
+            level.is_array |= text == r#""array""#;
         }
         length
     }

@@ -34,6 +34,11 @@ pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
     mended
 }
 
+/// Whether the JSON has a lone surrogate.
+pub(super) fn has_lone_surrogates(json: &str) -> bool {
+    matches!(without_lone_surrogates(json.as_bytes()), Cow::Owned(_))
+}
+
 /// Returns the UTF-16 code unit of the escape at `at`.
 fn code_unit(json: &[u8], at: usize) -> Option<u16> {
     let digits = json.get(at..at.checked_add(ESCAPE_LENGTH)?)?.strip_prefix(br"\u")?;
@@ -67,6 +72,10 @@ impl HeldHalf {
             Cow::Owned(json) => unescape_lossy(&json).map(|text| Cow::Owned(text.into_owned())),
         };
         text.unwrap_or_default()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Returns U+FFFD in place of the held half, if there is one. Call this when the text ends.

@@ -88,7 +88,7 @@ fn write_custom_tool(mut custom: Members<'_>, out: &mut JsonWriter) -> Result<()
     begin_named("custom", &mut custom, out)?;
     if let Some(mut format) = custom.take_object("format")? {
         let kind = format.need_text("type")?;
-        write_flattened("format", &kind, format.take_object("grammar")?, out);
+        write_flattened("format", &kind, format.take_object("grammar")?.unwrap_or(format), out);
     }
     out.end_object();
     Ok(())
@@ -108,20 +108,18 @@ fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<()
     options.copy_text("search_context_size", out)?;
     if let Some(mut location) = options.take_object("user_location")? {
         let kind = location.need_text("type")?;
-        write_flattened("user_location", &kind, Some(location.need_object("approximate")?), out);
+        write_flattened("user_location", &kind, location.take_object("approximate")?.unwrap_or(location), out);
     }
     out.end_object();
     Ok(())
 }
 
-/// Writes an object whose `type` is next to its other members.
-fn write_flattened(name: &str, kind: &Text<'_>, others: Option<Members<'_>>, out: &mut JsonWriter) {
+/// Writes an object whose `type` is next to its other members, which the caller sent in an inner object or beside it.
+fn write_flattened(name: &str, kind: &Text<'_>, mut others: Members<'_>, out: &mut JsonWriter) {
+    let _replaced = others.take("type");
     out.begin_object_in(name);
     out.text("type", kind);
-    if let Some(mut others) = others {
-        let _replaced = others.take("type");
-        others.write(out);
-    }
+    others.write(out);
     out.end_object();
 }
 

@@ -115,6 +115,12 @@ fn tools_are_flattened() {
     ]});
     assert_eq!(sent, expected);
     assert_eq!(sent_for(&json!({"web_search_options": {}})), json!({"tools": [{"type": "web_search"}]}));
+    // The inner objects may be missing, as in Responses.
+    let format = json!({"type": "grammar", "syntax": "lark", "definition": "start: \"a\""});
+    let location = json!({"type": "approximate", "city": "Paris"});
+    let sent = sent_for(&json!({"tools": [{"type": "custom", "custom": {"name": "sql", "format": format}}],
+        "web_search_options": {"user_location": location}}));
+    assert_eq!((&sent["tools"][0]["format"], &sent["tools"][1]["user_location"]), (&format, &location));
 }
 
 #[test]

@@ -180,6 +180,19 @@ fn a_character_in_two_pieces_is_joined() {
 }
 
 #[test]
+fn reasoning_in_clear_text_is_sent_once_beside_its_summary() {
+    let item = json!({"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}],
+        "content": [{"type": "reasoning_text", "text": "One, two."}]});
+    let delta = |text: &str| json!({"type": "response.reasoning_text.delta", "output_index": 0, "content_index": 0, "delta": text});
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+    let reasoning = |text: &str| json!({"reasoning_content": text, "reasoning": text});
+    let expected = [first_delta(), reasoning("One, "), reasoning("two."), reasoning("\n\nHm.")];
+    assert_eq!(deltas(&json!([delta("One, "), delta("two."), done])), expected);
+    let expected = [first_delta(), reasoning("Hm."), reasoning("\n\nOne, two.")];
+    assert_eq!(deltas(&json!([done])), expected);
+}
+
+#[test]
 fn finished_texts_are_sent_before_their_item_ends() {
     let call = |kind: &str| json!({"type": kind, "call_id": "call_1", "name": "f"});
     for (item, done, expected) in [
@@ -192,6 +205,11 @@ fn finished_texts_are_sent_before_their_item_ends() {
         (
             json!({"type": "reasoning"}),
             json!({"type": "response.reasoning_summary_text.done", "text": "a"}),
+            json!({"reasoning_content": "a", "reasoning": "a"}),
+        ),
+        (
+            json!({"type": "reasoning"}),
+            json!({"type": "response.reasoning_text.done", "text": "a"}),
             json!({"reasoning_content": "a", "reasoning": "a"}),
         ),
         (

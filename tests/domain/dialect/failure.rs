@@ -25,6 +25,7 @@ fn known_codes_are_classified() {
         ("deactivated_workspace", RefusalKind::AccountRefused),
         ("rate_limit_exceeded", RefusalKind::RateLimited),
         ("server_is_overloaded", RefusalKind::Overloaded),
+        ("service_unavailable_error", RefusalKind::Overloaded),
         ("slow_down", RefusalKind::Overloaded),
         ("server_error", RefusalKind::Failed),
     ] {

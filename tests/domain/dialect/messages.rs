@@ -90,6 +90,35 @@ fn assistant_messages_become_messages_and_calls() {
 }
 
 #[test]
+fn tool_calls_without_an_id_get_one_by_their_position() {
+    let function = |name: &str| json!({"name": name, "arguments": "{}"});
+    let calls = |calls: Value| json!({"role": "assistant", "content": null, "tool_calls": calls});
+    let output = |text: &str| json!({"role": "tool", "tool_call_id": "", "content": text});
+    let conversation = json!([
+        calls(json!([{"id": "", "function": function("f")}, {"id": null, "function": function("g")}])),
+        output("f"), {"role": "tool", "content": "g"},
+        calls(json!([{"function": function("h")}])),
+        calls(json!([{"id": "call_1", "function": function("i")}, {"function": function("j")}])),
+        output("j"), {"role": "tool", "tool_call_id": "call_1", "content": "i"},
+    ]);
+    let call = |id: &str, name: &str| json!({"type": "function_call", "call_id": id, "name": name, "arguments": "{}"});
+    let output = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
+    let expected = json!([
+        call("call_without_id_0", "f"),
+        call("call_without_id_1", "g"),
+        output("call_without_id_0", "f"),
+        output("call_without_id_1", "g"),
+        // This call has no output.
+        call("call_without_id_2", "h"),
+        call("call_1", "i"),
+        call("call_without_id_3", "j"),
+        output("call_without_id_3", "j"),
+        output("call_1", "i"),
+    ]);
+    assert_eq!(input(&conversation), expected);
+}
+
+#[test]
 fn function_messages_are_outputs_of_the_newest_function_call() {
     let call = |arguments: &str| json!({"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": arguments}});
     let output = |text: Value| json!({"role": "function", "name": "f", "content": text});
@@ -136,7 +165,7 @@ fn errors_name_the_malformed_member() {
         (json!({"role": "system", "content": [{"type": "image_url"}]}), unsupported, "messages[0].content[0].type"),
         (json!({"role": "assistant", "audio": {"id": "audio_1"}}), unsupported, "messages[0].audio"),
         (json!({"role": "assistant", "content": [{"type": "image_url"}]}), unsupported, "messages[0].content[0].type"),
-        (json!({"role": "assistant", "tool_calls": [{"type": "function"}]}), missing, "messages[0].tool_calls[0].id"),
+        (json!({"role": "assistant", "tool_calls": [{"id": 1}]}), mistyped, "messages[0].tool_calls[0].id"),
         (json!({"role": "assistant", "tool_calls": [{"id": "1"}]}), missing, "messages[0].tool_calls[0].function"),
         (
             json!({"role": "assistant", "tool_calls": [{"id": "1", "type": "mcp"}]}),

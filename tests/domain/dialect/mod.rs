@@ -6,6 +6,7 @@ mod chat_request;
 mod documentation;
 mod messages;
 mod repaired;
+mod repaired_calls;
 mod request_properties;
 mod responses_request;
 

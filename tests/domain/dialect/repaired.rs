@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::{parse_chat, parse_responses};
 
-fn translate_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
+pub(super) fn translate_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m"}), members);
     let sent = parse_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 
-fn translate_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
+pub(super) fn translate_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m", "input": "Hi"}), members);
     let sent = parse_responses(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
@@ -25,7 +25,7 @@ fn with(mut body: Value, members: Value) -> String {
     body.to_string()
 }
 
-fn messages(list: Value) -> Value {
+pub(super) fn messages(list: Value) -> Value {
     translate_chat(json!({"messages": list})).unwrap().0["input"].take()
 }
 
@@ -51,25 +51,27 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
                 "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}", "properties": {}}]}}},
                 "$defs": {"enum": {"type": "object", "properties": {}}}}),
         ),
+        // PHP writes an empty list for an empty object.
+        (json!([]), empty.clone()),
+        (
+            json!({"type": "object", "properties": [], "required": [], "additionalProperties": []}),
+            json!({"type": "object", "properties": {}, "required": [], "additionalProperties": {}}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": [], "b": {"type": "array", "items": []},
+                "c": {"anyOf": [], "enum": [[]], "items": [true]}}, "$defs": []}),
+            json!({"type": "object", "properties": {"a": {}, "b": {"type": "array", "items": {}},
+                "c": {"anyOf": [], "enum": [[]], "items": [true]}}, "$defs": {}}),
+        ),
         // Arrays, also as one of several types.
         (
             json!({"type": "object", "properties": {"a": {"type": "array"}, "items": {"type": ["string", "array"]},
-                "b": {"anyOf": [{"type": "array", "items": null}, {"type": "null"}]}, "c": {"type": "array", "items": {}}}}),
+                "b": {"anyOf": [{"type": "array", "items": null}, {"type": "null"}]},
+                "c": {"type": "array", "items": {"type": "array"}}}}),
             json!({"type": "object", "properties": {"a": {"type": "array", "items": {}},
                 "items": {"type": ["string", "array"], "items": {}},
-                "b": {"anyOf": [{"type": "array", "items": {}}, {"type": "null"}]}, "c": {"type": "array", "items": {}}}}),
-        ),
-        // PHP's empty objects.
-        (json!([]), empty.clone()),
-        (
-            json!({"type": "object", "properties": [], "required": []}),
-            json!({"type": "object", "properties": {}, "required": []}),
-        ),
-        (
-            json!({"type": "object", "properties": {"a": [], "b": {"type": "array", "items": []}, "c": {"enum": []}},
-                "$defs": []}),
-            json!({"type": "object", "properties": {"a": {}, "b": {"type": "array", "items": {}}, "c": {"enum": []}},
-                "$defs": {}}),
+                "b": {"anyOf": [{"type": "array", "items": {}}, {"type": "null"}]},
+                "c": {"type": "array", "items": {"type": "array", "items": {}}}}}),
         ),
         // `enum` and `default` contain data, not schemas.
         (
@@ -99,31 +101,6 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
 }
 
 #[test]
-fn long_call_ids_are_replaced_by_their_hash() {
-    let long = |end: &str| format!("call_{}{end}", "é".repeat(60));
-    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
-    let input = messages(json!([
-        {"role": "assistant", "tool_calls": [call(&long("1")), call(&long("2")), call(&"c".repeat(64))]},
-        {"role": "tool", "tool_call_id": long("2"), "content": "two"},
-        {"role": "tool", "tool_call_id": long("1"), "content": "one"},
-    ]));
-    let ids: Vec<&str> = input.as_array().unwrap().iter().map(|item| item["call_id"].as_str().unwrap()).collect();
-    assert!(ids.iter().all(|id| id.chars().count() <= 64), "{ids:?}");
-    assert_eq!((ids[0], ids[1], ids[2]), (ids[4], ids[3], "c".repeat(64).as_str()));
-    assert_ne!(ids[0], ids[1]);
-
-    let items = json!([
-        {"type": "function_call", "call_id": long("1"), "name": "f", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": long("1"), "output": null},
-        {"type": "function_call_output", "call_id": "call_1", "output": {"a": 1}},
-    ]);
-    let sent = translate_responses(json!({"input": items})).unwrap().0["input"].take();
-    let output = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
-    assert_eq!(sent[0]["call_id"], ids[0], "both dialects have the same replacement");
-    assert_eq!((&sent[1], &sent[2]), (&output(ids[0], ""), &output("call_1", r#"{"a":1}"#)));
-}
-
-#[test]
 fn lone_surrogates_are_replaced() {
     for (json, mended) in [
         (r#""left \ud83d right""#, r#""left \ufffd right""#),
@@ -135,21 +112,6 @@ fn lone_surrogates_are_replaced() {
     ] {
         assert_eq!(String::from_utf8_lossy(&without_lone_surrogates(json.as_bytes())), mended);
     }
-}
-
-#[test]
-fn tool_outputs_may_have_images_or_be_null() {
-    let call = json!({"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]});
-    let output = |content: Value| {
-        messages(json!([call, {"role": "tool", "tool_call_id": "1", "content": content}]))[1]["output"].take()
-    };
-    let image = json!({"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}});
-    let parts = json!([{"type": "input_text", "text": "Taken"},
-        {"type": "input_image", "image_url": "data:,", "detail": "low"}]);
-    assert_eq!(output(json!([{"type": "text", "text": "Taken"}, image])), parts);
-    assert_eq!(output(parts.clone()), parts);
-    assert_eq!(output(json!(null)), "");
-    assert_eq!(output(json!([{"type": "input_text", "text": "a"}, {"type": "text", "text": "b"}])), "a\nb");
 }
 
 #[test]
@@ -200,6 +162,30 @@ fn bodies_of_the_other_dialect_are_translated() {
 }
 
 #[test]
+fn an_input_of_chat_messages_is_translated_like_messages() {
+    let user = json!({"role": "user", "content": "Hi"});
+    let call = json!({"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let chat = json!([{"role": "system", "content": "Be brief."}, user,
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "3"}]}]);
+    let expected = translate_chat(json!({"messages": chat})).unwrap().0;
+    assert_eq!(expected["input"][2], json!({"type": "function_call_output", "call_id": "call_1", "output": "3"}));
+    for sent in [translate_chat(json!({"input": chat})), translate_responses(json!({"input": chat}))] {
+        let (sent, ignored) = sent.unwrap();
+        assert_eq!((&sent["input"], &sent["instructions"]), (&expected["input"], &expected["instructions"]));
+        assert!(ignored.is_empty(), "{ignored:?}");
+    }
+    let about = json!([{"role": "user", "content": "What are tool_calls?"}]);
+    assert_eq!(translate_responses(json!({"input": about})).unwrap().0["input"], about);
+    // An empty list is not the conversation if the other member has one.
+    let from_input = translate_chat(json!({"messages": [], "input": [user]})).unwrap().0;
+    assert_eq!(from_input["input"], json!([user]));
+    let from_messages = translate_responses(json!({"messages": [user], "input": []})).unwrap().0;
+    assert_eq!(from_messages["input"][0]["content"][0]["text"], "Hi");
+    assert!(translate_chat(json!({"messages": []})).is_err());
+}
+
+#[test]
 fn reasoning_without_encrypted_content_is_removed() {
     let call = json!({"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"});
     let kept = json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"});
@@ -217,13 +203,14 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
     let given = json!([
         {"role": "user", "content": "null and parsed"},
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": "completed", "content": null},
-        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e", "status": null},
+        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e", "status": null,
+            "content": [{"type": "reasoning_text", "text": "Hm."}]},
         {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed",
             "parsed_arguments": {"a": null}, "async_": null, "namespace": null},
         {"type": "function_call_output", "call_id": "c", "output": "null", "id": null, "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": null, "content": [text]},
-        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "action": "generate", "background": "opaque",
-            "output_format": "png", "quality": "high", "size": "1024x1024", "revised_prompt": "A fox", "result": "iVBO"},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA", "revised_prompt": "A cat",
+            "action": "generate", "background": "opaque", "output_format": "png", "quality": "low", "size": "1024x1024"},
     ]);
     let expected = json!([
         {"role": "user", "content": "null and parsed"},
@@ -233,7 +220,7 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
         {"type": "function_call_output", "call_id": "c", "output": "null", "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
-        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "revised_prompt": "A fox", "result": "iVBO"},
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA", "revised_prompt": "A cat"},
     ]);
     assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
     // A chat's messages may include Responses items.
@@ -294,26 +281,6 @@ fn without_reasoning_removes_only_reasoning_items() {
 }
 
 #[test]
-fn arguments_and_outputs_of_any_json_type_become_strings() {
-    for (given, sent) in
-        [(json!(null), "{}"), (json!(""), "{}"), (json!({"a": 1}), r#"{"a":1}"#), (json!(r#"{"a": 1}"#), r#"{"a": 1}"#)]
-    {
-        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": given}});
-        let output = json!({"role": "tool", "tool_call_id": "c", "content": {"b": 2}});
-        let items = messages(json!([{"role": "assistant", "tool_calls": [call]}, output]));
-        assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!(r#"{"b":2}"#)));
-        let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": given});
-        let output = json!({"type": "function_call_output", "call_id": "c", "output": 3});
-        let items = translate_responses(json!({"input": [call, output]})).unwrap().0["input"].take();
-        assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!("3")));
-    }
-    let call = json!({"id": "c", "type": "function", "function": {"name": "f"}});
-    assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["arguments"], "{}");
-    let call = json!({"id": "c", "type": "custom", "custom": {"name": "f"}});
-    assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["input"], "");
-}
-
-#[test]
 fn responses_input_accepts_chat_parts() {
     let url = "data:image/png;base64,AAAA";
     let of_user = json!({"role": "user", "content": [
@@ -339,25 +306,6 @@ fn responses_input_accepts_chat_parts() {
         json!({"id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]})
     );
     assert_eq!(items[2], plain);
-}
-
-#[test]
-fn tool_outputs_in_responses_accept_chat_parts() {
-    let url = "data:image/png;base64,AAAA";
-    let given = json!([{"type": "text", "text": "Taken"}, {"type": "image_url", "image_url": {"url": url}},
-        {"type": "output_text", "text": "Said", "annotations": []}, {"type": "input_text", "text": "as it is"}]);
-    let expected = json!([{"type": "input_text", "text": "Taken"}, {"type": "input_image", "image_url": url},
-        {"type": "input_text", "text": "Said"}, {"type": "input_text", "text": "as it is"}]);
-    for (kind, id) in [("function_call_output", "c".to_owned()), ("custom_tool_call_output", "c".repeat(65))] {
-        let item = |output: &Value| json!([{"type": kind, "call_id": id, "output": output, "status": "completed"}]);
-        let mut sent = translate_responses(json!({"input": item(&given)})).unwrap().0["input"].take();
-        assert_eq!(sent[0]["output"].take(), expected);
-        assert_eq!((sent[0]["type"].as_str(), sent[0]["status"].as_str()), (Some(kind), Some("completed")));
-        assert_eq!(messages(item(&given))[0]["output"], expected, "an item among the messages of a chat");
-    }
-    let incomplete = json!([{"type": "function_call_output", "call_id": "c", "output": [{"type": "text"}]}]);
-    let error = translate_responses(json!({"input": incomplete})).unwrap_err();
-    assert_eq!(error.param.as_deref(), Some("input[0].output[0].text"));
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn failures_have_the_backends_code_and_message() {
         json!({"type": "response.failed", "response": {"status": "failed", "error": error}}),
         json!({"type": "error", "code": "context_length_exceeded", "message": "Too long.", "sequence_number": 3}),
         json!({"type": "error", "error": error, "status": 400}),
+        json!({"error": error}),
     ] {
         let failure = response(std::slice::from_ref(&failed)).unwrap_err();
         assert_eq!(failure.code, "context_length_exceeded", "{failed}");
@@ -138,6 +139,8 @@ fn unfinished_items_are_assembled_from_their_deltas() {
         json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "g"}}),
         delta("function_call_arguments", "fc_1", "{}"),
         delta("function_call_arguments", "fc_2", "[]"),
+        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_3", "call_id": "call_3", "name": "h", "arguments": ""}}),
+        json!({"type": "response.output_item.added", "item": {"type": "message", "id": "msg_2", "role": "assistant", "content": []}}),
         json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
     ];
     let output = response(&events).unwrap().unwrap()["output"].take();
@@ -148,6 +151,7 @@ fn unfinished_items_are_assembled_from_their_deltas() {
             "content": [{"type": "output_text", "text": "Three", "annotations": []}]},
         call("fc_1", "call_1", "f", "{}"),
         call("fc_2", "call_2", "g", "[]"),
+        call("fc_3", "call_3", "h", ""),
     ]);
     assert_eq!(output, expected);
 }
@@ -263,6 +267,40 @@ fn the_older_name_of_the_last_event_is_replaced() {
     let done = reader.on_event(&given).unwrap().unwrap();
     let frame = done.repaired_frame().unwrap();
     assert!(done.is_last() && frame.starts_with("event: response.completed\ndata: {\"type\":\"response.completed\""));
+}
+
+#[test]
+fn a_streamed_event_has_no_half_of_a_character() {
+    let mut reader = reader(&json!({}));
+    let mut data_of = |data: &str| {
+        let event = SseEvent { event: "".into(), data: data.to_owned().into() };
+        let frame = reader.on_event(&event).unwrap().unwrap().repaired_frame();
+        frame.map(|frame| {
+            let (_, data) = frame.split_once("\ndata: ").unwrap();
+            serde_json::from_str::<Value>(data.trim_end()).unwrap()
+        })
+    };
+    let delta = |item: &str, piece: &str| {
+        format!(r#"{{"type": "response.output_text.delta", "item_id": "{item}", "delta": "{piece}"}}"#)
+    };
+    for (item, piece, sent) in [
+        ("a", "one ", None),
+        ("a", r"\ud83d", Some("")),
+        ("a", r"\ude00\ud83d", Some("\u{1f600}")),
+        // The rest of the character never comes.
+        ("a", " two", Some("\u{fffd} two")),
+        ("a", " three", None),
+        ("a", r"\ud83d", Some("")),
+        ("b", "four", Some("four")),
+        ("b", r"\ude00 \\ud83d", Some("\u{fffd} \\ud83d")),
+        ("b", r"\ud83d\ude00", None),
+    ] {
+        let frame = data_of(&delta(item, piece));
+        assert_eq!(frame.as_ref().map(|data| data["delta"].as_str().unwrap()), sent, "{piece}");
+        assert!(frame.is_none_or(|data| data["item_id"] == item));
+    }
+    let done = r#"{"type": "response.output_item.done", "item": {"type": "message", "content": [{"text": "\ud83d"}]}}"#;
+    assert_eq!(data_of(done).unwrap()["item"]["content"][0]["text"], "\u{fffd}");
 }
 
 #[test]

@@ -79,6 +79,15 @@ fn the_effort_of_a_chat_parameter_is_added_to_reasoning_without_one() {
 }
 
 #[test]
+fn members_of_reasoning_at_other_gateways_are_removed_and_reported() {
+    let given =
+        json!({"effort": "low", "summary": "auto", "context": "c", "exclude": true, "enabled": null, "max_tokens": 5});
+    let (body, sent) = translate(&with(&json!({"reasoning": given}))).unwrap();
+    assert_eq!(body["reasoning"], json!({"effort": "low", "summary": "auto", "context": "c"}));
+    assert_eq!(sent.ignored, ["reasoning.exclude", "reasoning.max_tokens"]);
+}
+
+#[test]
 fn items_are_sent_unchanged() {
     let items = json!([
         {"role": "user", "content": "Hi"},

@@ -13,12 +13,15 @@ use super::{
     call_deltas::CallDeltas,
     call_reasoning::{CallReasoning, ReasonedCall},
     item::{Item, Part, list},
-    text_deltas::{TextDeltas, TextKind},
+    text_deltas::{Place, TextDeltas, TextKind},
 };
 use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
 /// The empty string as JSON.
 const EMPTY: &str = r#""""#;
+
+/// The part in which the clear text of a reasoning item begins. Its summaries have smaller numbers.
+const FIRST_REASONING_TEXT: u64 = 1 << 32;
 
 /// The maximum number of texts and calls in a response.
 const MAX_PARTS: usize = 10_000;
@@ -90,6 +93,12 @@ impl Deltas {
             "response.reasoning_summary_text.done" => {
                 self.texts.whole(TextKind::ReasoningContent, place, &text("text"))
             }
+            "response.reasoning_text.delta" => {
+                self.texts.piece(TextKind::ReasoningContent, reasoning_text_place(item, part), piece)
+            }
+            "response.reasoning_text.done" => {
+                self.texts.whole(TextKind::ReasoningContent, reasoning_text_place(item, part), &text("text"))
+            }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
                 self.calls.piece(item, piece)
             }
@@ -158,9 +167,11 @@ impl Deltas {
                 .collect(),
             Item::Reasoning(reasoning) => {
                 self.reasoning.note_reasoning(reasoning.id, reasoning.encrypted_content);
-                (0..)
-                    .zip(reasoning.summaries)
-                    .filter_map(|(part, summary)| self.texts.whole(TextKind::ReasoningContent, (index, part), summary))
+                let summaries = (0..).zip(reasoning.summaries).map(|(part, text)| ((index, part), text));
+                let texts = (0..).zip(reasoning.texts).map(|(part, text)| (reasoning_text_place(index, part), text));
+                summaries
+                    .chain(texts)
+                    .filter_map(|(place, text)| self.texts.whole(TextKind::ReasoningContent, place, text))
                     .collect()
             }
             Item::Call(call) => {
@@ -186,4 +197,9 @@ impl Deltas {
             Part::Other => Vec::new(),
         }
     }
+}
+
+/// Returns the place of a part of a reasoning item's clear text.
+fn reasoning_text_place(item: u64, part: u64) -> Place {
+    (item, part.saturating_add(FIRST_REASONING_TEXT))
 }

@@ -19,6 +19,8 @@ pub(super) struct Reasoning<'a> {
     pub(super) id: &'a str,
     pub(super) encrypted_content: &'a str,
     pub(super) summaries: Vec<&'a str>,
+    /// The reasoning in clear text, which some models have instead of summaries.
+    pub(super) texts: Vec<&'a str>,
 }
 
 /// A part of a message.
@@ -41,12 +43,14 @@ pub(super) struct Call<'a> {
 
 impl<'a> Item<'a> {
     pub(super) fn of(item: &'a Value) -> Self {
+        let texts = |name| list(item, name).iter().map(|part| text(part, "text")).collect::<Vec<_>>();
         match text(item, "type") {
             "message" => Self::Message(list(item, "content").iter().map(Part::of).collect()),
             "reasoning" => Self::Reasoning(Reasoning {
                 id: text(item, "id"),
                 encrypted_content: text(item, "encrypted_content"),
-                summaries: list(item, "summary").iter().map(|part| text(part, "text")).collect(),
+                summaries: texts("summary"),
+                texts: texts("content"),
             }),
             "function_call" => Self::Call(Call::of(item, "arguments", false)),
             "custom_tool_call" => Self::Call(Call::of(item, "input", true)),

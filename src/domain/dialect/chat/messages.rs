@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashSet};
 
 use super::content::{self, ToolOutput};
 use crate::domain::dialect::{
-    InvalidRequest, call_id,
+    InvalidRequest, call_id, call_name,
     invalid_request::shown,
     items,
     json_writer::JsonWriter,
@@ -39,6 +39,7 @@ pub(in crate::domain::dialect) fn translate<'a>(
         conversation: Conversation { system: SystemTexts::default(), has_names: false },
         custom_calls: HashSet::new(),
         function_calls: 0,
+        without_id: CallsWithoutId::default(),
     };
     messages.each_raw(|raw, path| {
         let message = Members::of(raw, path.clone())?;
@@ -61,6 +62,34 @@ struct Translation<'a, 'o> {
     custom_calls: HashSet<Cow<'a, str>>,
     /// The number of messages with a `function_call` so far.
     function_calls: usize,
+    without_id: CallsWithoutId,
+}
+
+/// The tool calls without an id, which histories of some other models contain. Their ids come from their positions.
+#[derive(Default)]
+struct CallsWithoutId {
+    calls: usize,
+    /// The number of calls that have an output, or whose message is no longer the newest with calls.
+    answered: usize,
+}
+
+impl CallsWithoutId {
+    /// Returns the id of the next call.
+    fn begin(&mut self) -> Text<'static> {
+        self.calls += 1;
+        Self::id(self.calls - 1)
+    }
+
+    /// Returns the id of the oldest call without an output.
+    fn answer(&mut self) -> Option<Text<'static>> {
+        let position = (self.answered < self.calls).then_some(self.answered)?;
+        self.answered += 1;
+        Some(Self::id(position))
+    }
+
+    fn id(position: usize) -> Text<'static> {
+        Text::from_plain(&format!("call_without_id_{position}"))
+    }
 }
 
 impl<'a> Translation<'a, '_> {
@@ -101,6 +130,7 @@ impl<'a> Translation<'a, '_> {
         let write_parts = |out: &mut JsonWriter| content::write_assistant_parts(&mut message, out);
         self.out.unless_empty(|out| begin_message("assistant", out), write_parts, end_message)?;
         if let Some(calls) = message.take_list("tool_calls")? {
+            self.without_id.answered = self.without_id.calls;
             calls.each(|call| self.add_call(call))?;
         }
         if let Some(call) = message.take_object("function_call")? {
@@ -110,7 +140,8 @@ impl<'a> Translation<'a, '_> {
     }
 
     fn add_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
-        let id = call.need_text("id")?;
+        let own_id = call.take_text("id")?.filter(|id| !id.is_empty());
+        let id = own_id.unwrap_or_else(|| self.without_id.begin());
         items::write_reasoning_before(&id, self.recall, self.out);
         match call.take_text("type")?.map(Text::unescaped).as_deref() {
             None | Some("function") => {
@@ -136,7 +167,7 @@ impl<'a> Translation<'a, '_> {
         self.out.begin_object();
         self.out.word("type", kind);
         self.out.text("call_id", &call_id::shorten(id.clone()));
-        self.out.text("name", &call.need_text("name")?);
+        self.out.text("name", &call_name::accepted(call.need_text("name")?));
         self.out.text(input, &items::arguments(kind, call.take_as_text(input)));
         self.out.end_object();
         Ok(())
@@ -160,7 +191,10 @@ impl<'a> Translation<'a, '_> {
     }
 
     fn add_tool_output(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
-        let id = message.need_text("tool_call_id")?;
+        let own_id = message.take_text("tool_call_id")?.filter(|id| !id.is_empty());
+        let Some(id) = own_id.or_else(|| self.without_id.answer()) else {
+            return Err(InvalidRequest::missing(&message.path_of("tool_call_id")));
+        };
         let is_custom = self.custom_calls.contains(&id.clone().unescaped());
         let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
         self.write_output(kind, id, ToolOutput::of(&mut message)?)

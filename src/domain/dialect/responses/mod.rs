@@ -4,6 +4,7 @@ mod echo;
 mod output;
 mod reader;
 mod request;
+mod whole_deltas;
 
 pub use echo::RequestEcho;
 pub use reader::{ReadEvent, ResponseReader};

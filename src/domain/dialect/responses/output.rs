@@ -131,14 +131,20 @@ impl Output {
 }
 
 impl StartedItem {
-    /// Returns the item with the text received so far; None if it has no text, or if it is a call without a name.
+    /// Returns the item with the text received so far; None if it is a call without a name, or any other item without
+    /// text. A call without arguments has no text.
     fn into_item(self, status: &str) -> Option<Value> {
         let Self { item, id, texts } = self;
         let mut item: Map<String, Value> = serde_json::from_str(&item).unwrap_or_default();
         if let Some(id) = id {
             item.entry("id").or_insert_with(|| id.into());
         }
-        let first = texts.values().next()?.kind;
+        let Some(first) = texts.values().next().map(|text| text.kind) else {
+            let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
+            let is_call = matches!(kind, "function_call" | "custom_tool_call") && item.contains_key("name");
+            item.insert("status".to_owned(), status.into());
+            return is_call.then_some(Value::Object(item));
+        };
         let (item_type, member) = match first {
             TextKind::Text | TextKind::Refusal => ("message", "content"),
             TextKind::Summary => ("reasoning", "summary"),

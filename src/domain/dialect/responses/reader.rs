@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::{RequestEcho, output::Output};
+use super::{RequestEcho, output::Output, whole_deltas::WholeDeltas};
 use crate::domain::dialect::{
     ResponseFailure, SseEvent,
     event::{BackendEvent, in_one_line},
     json_writer::JsonWriter,
     members::Members,
+    surrogates::has_lone_surrogates,
 };
 
 /// The maximum length of an id that is kept, in bytes.
@@ -20,6 +21,7 @@ const MAX_ID_BYTES: usize = 1024;
 pub struct ResponseReader {
     echo: RequestEcho,
     output: Output,
+    deltas: WholeDeltas,
     /// The `sequence_number` that follows the last event's.
     next_number: u64,
     is_codex_client: bool,
@@ -33,6 +35,10 @@ pub struct ReadEvent<'a> {
     event: BackendEvent<'a>,
     /// The response that replaces the event's own, as JSON.
     response: Option<String>,
+    /// The `delta` that replaces the event's own, as JSON.
+    delta: Option<String>,
+    /// Whether the event has lone surrogates, which many parsers refuse.
+    has_lone_surrogates: bool,
     /// The `sequence_number` of an `error` event that lacks it. OpenAI's API requires it, and clients check it.
     missing_number: Option<u64>,
     failure: Option<ResponseFailure>,
@@ -44,7 +50,14 @@ pub struct ReadEvent<'a> {
 
 impl ResponseReader {
     pub fn new(echo: RequestEcho) -> Self {
-        Self { echo, output: Output::default(), next_number: 0, is_codex_client: false, response_id: None }
+        Self {
+            echo,
+            output: Output::default(),
+            deltas: WholeDeltas::default(),
+            next_number: 0,
+            is_codex_client: false,
+            response_id: None,
+        }
     }
 
     /// Sets whether the caller is a Codex client. It uses the backend's private events, and ignores `error` events.
@@ -92,6 +105,7 @@ impl ResponseReader {
     ///
     /// A response with the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
     pub fn on_event<'a>(&mut self, event: &'a SseEvent<'_>) -> Result<Option<ReadEvent<'a>>, ResponseFailure> {
+        let has_lone_surrogates = has_lone_surrogates(&event.data);
         let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         let failure = event.check().err();
         let number = event.number("sequence_number");
@@ -105,6 +119,7 @@ impl ResponseReader {
         });
         self.next_number = number.map_or(self.next_number, |number| number.saturating_add(1));
         self.output.add(&event);
+        let delta = self.deltas.replacement(&event, has_lone_surrogates);
         let json = event.json("response");
         let response = match (&*event.kind, json.as_deref().and_then(Members::of_event)) {
             ("response.created" | "response.queued" | "response.in_progress" | "response.failed", Some(response)) => {
@@ -120,7 +135,16 @@ impl ResponseReader {
             ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
-        Ok(Some(ReadEvent { event, response, missing_number, failure, is_private, failed_frame }))
+        Ok(Some(ReadEvent {
+            event,
+            response,
+            delta,
+            has_lone_surrogates,
+            missing_number,
+            failure,
+            is_private,
+            failed_frame,
+        }))
     }
 }
 
@@ -142,11 +166,12 @@ impl ReadEvent<'_> {
             return self.failed_frame.clone();
         }
         let nested = self.nested_failure();
-        let replaced = match (&self.response, self.missing_number) {
-            (Some(response), _) => Some(("response", Cow::Borrowed(response.as_str()))),
-            (None, Some(number)) => Some(("sequence_number", Cow::Owned(number.to_string()))),
-            (None, None) if nested.is_some() => None,
-            (None, None) => return None,
+        let replaced = match (&self.response, &self.delta, self.missing_number) {
+            (Some(response), _, _) => Some(("response", Cow::Borrowed(response.as_str()))),
+            (None, Some(delta), _) => Some(("delta", Cow::Borrowed(delta.as_str()))),
+            (None, None, Some(number)) => Some(("sequence_number", Cow::Owned(number.to_string()))),
+            (None, None, None) if self.has_lone_surrogates || nested.is_some() => None,
+            (None, None, None) => return None,
         };
         let mut out = JsonWriter::for_body(replaced.as_ref().map_or(0, |(_, value)| value.len()));
         out.word("type", &self.event.kind);
