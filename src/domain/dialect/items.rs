@@ -81,7 +81,6 @@ fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
         Some("reasoning") => &["content", "status"],
         Some("image_generation_call") => &["action", "background", "output_format", "quality", "size"],
         Some("function_call") => &["parsed_arguments"],
-        Some("image_generation_call") => &["action", "background", "output_format", "quality", "size"],
         Some("output_text") => &["parsed"],
         _ => &[],
     }

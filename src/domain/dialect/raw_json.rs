@@ -28,11 +28,6 @@ impl<'a> Text<'a> {
         &self.0
     }
 
-    /// Whether the JSON contains this text.
-    pub(super) fn mentions(&self, text: &str) -> bool {
-        self.json.contains(text)
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.0 == Self::EMPTY.0
     }
@@ -70,6 +65,11 @@ pub(super) struct List<'a> {
 }
 
 impl<'a> List<'a> {
+    /// Whether the JSON contains this text.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        self.json.contains(text)
+    }
+
     pub(super) fn of(value: &'a RawValue, path: String) -> Option<Self> {
         value.get().starts_with('[').then_some(Self { path, json: value.get() })
     }
