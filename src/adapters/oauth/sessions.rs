@@ -19,6 +19,7 @@ use super::{
 use crate::{
     domain::{
         ids::AccountName,
+        json::without_byte_order_mark,
         outbound_proxy::ProxyUrl,
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
         session_client::{SessionClient, SessionId, is_cookie_for},
@@ -138,5 +139,5 @@ fn active_session(parsed: ClientResponse) -> SessionOutcome {
 
 fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {
     let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&response.status)));
-    serde_json::from_slice(&response.body).map_err(|_| unreadable())
+    serde_json::from_slice(without_byte_order_mark(&response.body)).map_err(|_| unreadable())
 }

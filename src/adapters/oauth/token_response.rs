@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::{
+    json::without_byte_order_mark,
     secret::{AccessToken, IdToken, RefreshToken},
     token_response::TokenResponse,
 };
@@ -24,8 +25,7 @@ struct Members {
 /// Parses a response with an access token, a refresh token or both, as OpenAI's client does. Returns `None` for any
 /// other body.
 pub fn parse(body: &[u8]) -> Option<TokenResponse> {
-    // Some servers send a byte order mark first (RFC 8259, section 8.1).
-    let members: Members = serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()?;
+    let members: Members = serde_json::from_slice(without_byte_order_mark(body)).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
     let access_token = members.access_token.and_then(text).map(AccessToken::new);
     let refresh_token = members.refresh_token.and_then(text).map(RefreshToken::new);
