@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use futures_util::future::join_all;
 use goclaw::{
     adapters::{
@@ -163,6 +164,39 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
         let tokens = endpoint().exchange_code(account(), &client, grant).await.expect(content_type);
         assert_eq!(tokens.refresh_token.expect("a refresh token").expose_secret(), "r");
     }
+}
+
+#[tokio::test]
+async fn a_member_of_another_type_does_not_cost_the_tokens() {
+    let provider = start_provider().await;
+    for member in [r#""id_token": {"email": "a"}"#, r#""id_token": 5"#, r#""id_token": false"#, r#""access_token": []"#]
+    {
+        let body = format!(r#"{{"refresh_token": "r", {member}}}"#);
+        let tokens = refresh_with_response(&provider, 200, &body).await.expect(member);
+        assert_eq!(tokens.refresh_token.expect(member).expose_secret(), "r");
+        assert!(tokens.id_token.is_none() && tokens.access_token.is_none(), "{member}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_response_in_gzip_is_read() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(br#"{"access_token":"a","refresh_token":"r"}"#).unwrap();
+    let body = encoder.finish().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+    let respond = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+        stream
+    };
+    let (oauth, token) = (endpoint(), RefreshToken::new("token"));
+    let refresh = oauth.refresh(account(), &client, &token, Duration::from_secs(20));
+    let (tokens, _stream) = tokio::join!(refresh, respond);
+    assert_eq!(tokens.unwrap().refresh_token.unwrap().expose_secret(), "r");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Sends one request to an endpoint of the provider, limits its response and classifies its failure.
 
-use std::{pin::pin, time::Duration};
+use std::{io::Read, pin::pin, time::Duration};
 
+use flate2::read::MultiGzDecoder;
 use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap},
@@ -25,6 +26,8 @@ use crate::{
 
 /// Maximum size of a response's body. Real ones contain a few tokens.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+/// The first bytes of data in gzip (RFC 1952 section 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Additional time after a timeout, to read a response that has already arrived.
 const LATE_READ_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time limit for the body of a refusal. The head has already shown that the request was refused.
@@ -135,7 +138,18 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpoin
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(uncompressed(body))
+}
+
+/// Decompresses a body in gzip. The request does not ask for it, but a server or an intermediary may use it all the
+/// same (RFC 9110 section 12.5.3). JSON never begins with the bytes of gzip.
+fn uncompressed(body: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if !body.starts_with(&GZIP_MAGIC) {
+        return body;
+    }
+    let mut plain: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
+    let read = MultiGzDecoder::new(body.as_slice()).take(MAX_RESPONSE_BYTES as u64).read_to_end(&mut plain);
+    if read.is_ok() { plain } else { body }
 }
 
 /// Classifies a failure by whether the provider may have received the request. A failed connection includes one that a
