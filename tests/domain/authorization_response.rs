@@ -1,7 +1,9 @@
 //! Tests of parsing authorization responses from the query of a callback and from a pasted address.
 
 use goclaw::domain::{
-    authorization_response::{AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_REDIRECT_BYTES},
+    authorization_response::{
+        AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_QUERY_BYTES, MAX_REDIRECT_BYTES,
+    },
     login_outcome::LoginOutcome,
 };
 use secrecy::ExposeSecret;
@@ -46,7 +48,7 @@ fn repeated_and_missing_parameters_are_refused() {
     assert_eq!(error("state=s&state=s&code=a"), InvalidRedirect::Repeated("state"));
     assert_eq!(error("state=s&code=a&%63ode=b"), InvalidRedirect::Repeated("code"));
     assert_eq!(error("code=a"), InvalidRedirect::NoState);
-    assert_eq!(error(&"x".repeat(MAX_REDIRECT_BYTES + 1)), InvalidRedirect::TooLong);
+    assert_eq!(error(&"x".repeat(MAX_QUERY_BYTES + 1)), InvalidRedirect::TooLong);
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn the_longest_response_is_read_and_one_byte_more_is_not() {
         let start = "code=a&state=s&x=";
         format!("{start}{}", "y".repeat(length - start.len()))
     };
-    assert_eq!(MAX_REDIRECT_BYTES, 8_192);
-    assert!(AuthorizationResponse::from_query(&query_of(MAX_REDIRECT_BYTES)).is_ok());
+    assert_eq!((MAX_REDIRECT_BYTES, MAX_QUERY_BYTES), (8_192, 16_384));
+    assert!(AuthorizationResponse::from_query(&query_of(MAX_QUERY_BYTES)).is_ok());
     let pasted = |length| AuthorizationResponse::from_pasted(&query_of(length).into());
     assert!(pasted(MAX_REDIRECT_BYTES).is_ok());
     assert_eq!(pasted(MAX_REDIRECT_BYTES + 1).unwrap_err(), InvalidRedirect::TooLong);
