@@ -226,6 +226,27 @@ fn headers_and_endpoint_report_the_same_usage() {
 }
 
 #[test]
+fn a_window_s_reset_does_not_depend_on_the_machine_s_clock() {
+    for at in ["900", "5000", "1601", "1600"] {
+        let header = |name: &str| match name {
+            "x-codex-primary-used-percent" => Some("100"),
+            "x-codex-primary-reset-at" => Some(at),
+            "x-codex-primary-reset-after-seconds" => Some("600"),
+            _ => None,
+        };
+        let resets_at = Usage::of_headers(header, NOW).and_then(|usage| usage.limit_resets_at());
+        let seconds: i64 = at.parse().unwrap();
+        // A reset time that differs by seconds comes from the same clock.
+        let expected = if seconds == 1_601 { 1_601 } else { 1_600 };
+        assert_eq!(resets_at, Some(Timestamp::from_unix_seconds(expected)), "{at}");
+        let report = json!({"rate_limit": {
+            "primary_window": {"used_percent": 100, "reset_at": seconds, "reset_after_seconds": 600},
+        }});
+        assert_eq!(Usage::of_json(&report, NOW).and_then(|usage| usage.limit_resets_at()), resets_at, "{at}");
+    }
+}
+
+#[test]
 fn a_window_is_unused_after_its_reset() {
     let report = json!({"rate_limit": {
         "primary_window": {"used_percent": 95, "reset_at": 2_000},
