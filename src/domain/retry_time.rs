@@ -167,7 +167,8 @@ fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
 }
 
-/// Returns the error object of a body: `error`, `detail`, or the body itself.
+/// Returns the error object of a body: `error`, `detail`, the first item of a list of errors, or the body itself.
 pub(super) fn error_object(body: &Value) -> Option<&Map<String, Value>> {
-    [body.get("error"), body.get("detail"), Some(body)].into_iter().flatten().find_map(Value::as_object)
+    let parts = [body.get("error"), body.get("detail"), body.get("errors"), Some(body)];
+    parts.into_iter().flatten().map(|part| part.get(0).unwrap_or(part)).find_map(Value::as_object)
 }

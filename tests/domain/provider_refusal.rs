@@ -105,6 +105,28 @@ fn every_known_form_of_error_is_classified() {
 }
 
 #[test]
+fn a_code_about_the_account_is_found_wherever_the_body_has_it() {
+    for (body, code) in [
+        (r#"{"error": {"code": "ACCOUNT_DEACTIVATED"}}"#, "account_deactivated"),
+        (r#"{"error": {"type": "user_suspended", "message": "No."}}"#, "user_suspended"),
+        (r#"{"error": "account_deleted"}"#, "account_deleted"),
+        (r#"{"detail": "organization_deactivated"}"#, "organization_deactivated"),
+        (r#"{"detail": [{"code": "workspace_deactivated"}]}"#, "workspace_deactivated"),
+        (r#"{"errors": [{"code": "account_disabled", "message": "No."}]}"#, "account_disabled"),
+        ("\u{feff}{\"error\": {\"code\": \"user_deactivated\"}}", "user_deactivated"),
+        (r#"{"code": "arrearage"}"#, "Arrearage"),
+    ] {
+        for status in [400, 401, 403, 429, 500] {
+            let refusal = read(status, body);
+            assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::AccountRefused, code), "{status} {body}");
+            assert!(refusal.message.chars().count() >= 20, "{}", refusal.message);
+        }
+    }
+    let invalid = read(422, r#"{"detail": [{"loc": ["body"], "msg": "Field required", "type": "missing"}]}"#);
+    assert_eq!((invalid.kind, invalid.message.as_str()), (RefusalKind::BadRequest, "Field required"));
+}
+
+#[test]
 fn the_reason_of_an_error_may_be_in_a_header_only() {
     let read = |body: &str, header: &str| {
         let response = ErrorResponse {
