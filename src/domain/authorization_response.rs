@@ -12,8 +12,11 @@ use super::{
     secret::{AuthorizationCode, OAuthState},
 };
 
-/// The maximum length of a redirect URL or query, in bytes. Real ones are much shorter.
+/// The maximum length of a pasted redirect URL, in bytes. Real ones are much shorter.
 pub const MAX_REDIRECT_BYTES: usize = 8 * 1024;
+/// The maximum length of the query of a callback, in bytes: that of a request head. A percent-encoded error description
+/// takes up to nine bytes for a character.
+pub const MAX_QUERY_BYTES: usize = 16 * 1024;
 
 /// The parameters of a callback. Unknown parameters are ignored, as the RFC requires; a repeated known one is an error.
 #[derive(Debug)]
@@ -55,7 +58,7 @@ const PARAMETERS: [&str; 5] = ["code", "state", "error", "error_description", "i
 impl AuthorizationResponse {
     /// Parses the query of a callback, without the leading `?`.
     pub fn from_query(query: &str) -> Result<Self, InvalidRedirect> {
-        if query.len() > MAX_REDIRECT_BYTES {
+        if query.len() > MAX_QUERY_BYTES {
             return Err(InvalidRedirect::TooLong);
         }
         Self::from_parameters(form_urlencoded::parse(query.as_bytes()))

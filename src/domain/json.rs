@@ -11,6 +11,11 @@ use serde::{
     de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
 
+/// Removes the byte order mark that some servers send before JSON, although RFC 8259 section 8.1 forbids it.
+pub fn without_byte_order_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
 /// The deepest nesting that serde_json parses. Higher limits have no effect.
 pub const MAX_DEPTH: usize = 127;
 

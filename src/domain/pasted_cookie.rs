@@ -1,8 +1,9 @@
 //! Finds a browser's cookie in a pasted text: its value alone, `name=value`, a `Cookie` header, a row of the developer
-//! tools, exported JSON, or part of a curl command. A terminal, chat or mail program may have wrapped or quoted it.
+//! tools, exported JSON, or part of a curl or PowerShell command. A terminal, chat or mail program may have wrapped or quoted it.
 //!
 //! Only the named cookie is read. The provider checks its value, so many spellings are accepted.
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -17,7 +18,11 @@ pub const MAX_PASTED_COOKIE_BYTES: usize = 32 * 1024;
 
 /// The characters that continue a line in a shell.
 const LINE_CONTINUATIONS: [char; 3] = ['\\', '^', '`'];
-const QUOTES: [char; 2] = ['"', '\''];
+const QUOTES: [char; 8] = ['"', '\'', '\u{ab}', '\u{bb}', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+/// Characters that mail programs and text frames put around a line.
+const LINE_MARKS: [char; 3] = ['>', '|', '\u{2502}'];
+/// Characters around a value in a sentence or in Markdown. No value of a session cookie begins or ends in one.
+const VALUE_MARKS: [char; 10] = [';', ',', '.', '`', '<', '>', '(', ')', '[', ']'];
 
 impl RefreshToken {
     /// Finds the value of the cookie `name` in a pasted text. A text that names no cookie is taken as the value.
@@ -29,7 +34,10 @@ impl RefreshToken {
         if text.len() > MAX_PASTED_COOKIE_BYTES {
             return Err(InvalidSecret::TooLong);
         }
-        let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+        let mut text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+        if text.contains(&format!("{name}%3D")) && !text.contains(&format!("{name}=")) {
+            text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        }
         let value = match exported_value(&text, name) {
             Some(value) => value,
             None => match named_value(&join_wrapped_lines(&text, name), name)? {
@@ -64,7 +72,9 @@ fn value_in(json: &Value, name: &str) -> Option<String> {
     match json {
         Value::Array(items) => items.iter().find_map(|item| value_in(item, name)),
         Value::Object(members) => {
-            let text_of = |member: &str| members.get(member).and_then(Value::as_str);
+            let text_of = |member: &str| {
+                members.iter().find(|(key, _)| key.eq_ignore_ascii_case(member)).and_then(|(_, value)| value.as_str())
+            };
             let own = text_of("value").filter(|value| !value.is_empty() && text_of("name") == Some(name));
             own.map(str::to_owned).or_else(|| members.values().find_map(|member| value_in(member, name)))
         }
@@ -76,7 +86,7 @@ fn value_in(json: &Value, name: &str) -> Option<String> {
 /// space and a line continuation, or if it begins with a header's name or the cookie's.
 fn join_wrapped_lines(text: &str, name: &str) -> String {
     let mut all = String::new();
-    for line in text.lines().map(str::trim) {
+    for line in text.lines().map(without_marks) {
         let before = all.trim_end_matches(LINE_CONTINUATIONS);
         let is_whole = before.ends_with(QUOTES) || before.ends_with(' ');
         let is_new = is_whole || begins_header(line) || line.starts_with(name);
@@ -87,6 +97,11 @@ fn join_wrapped_lines(text: &str, name: &str) -> String {
         all.push_str(line);
     }
     all
+}
+
+/// Removes white space and [`LINE_MARKS`] around a line.
+fn without_marks(line: &str) -> &str {
+    line.trim_matches(|c: char| c.is_whitespace() || LINE_MARKS.contains(&c))
 }
 
 /// Whether a line begins with the name of a header field.
@@ -100,9 +115,11 @@ fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidS
     let value_after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
-        // The developer tools of browsers copy `name<tab>value` and `name:"value"`.
-        let rest = rest.strip_prefix(found)?.trim_start_matches(QUOTES);
-        rest.trim_start_matches(' ').strip_prefix(['=', ':', '\t']).filter(|_| !is_part)
+        let quoted = rest.strip_prefix(found)?;
+        let rest = quoted.trim_start_matches(QUOTES);
+        // The developer tools of browsers copy `name<tab>value` and `name:"value"`, and `"name", "value"` for PowerShell.
+        let is_separator = |c: char| matches!(c, '=' | ':' | '\t') || (c == ',' && rest.len() < quoted.len());
+        rest.trim_start_matches(' ').strip_prefix(is_separator).filter(|_| !is_part)
     };
     for rest in text.match_indices(name).filter_map(value_after) {
         let value = first_value(rest)?;
@@ -130,8 +147,8 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
 
 /// Reads the whole text as the cookie's value. Refuses a text that has other cookies.
 fn bare_value(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
-    let value: String = text.lines().map(|line| line.trim().trim_end_matches(LINE_CONTINUATIONS)).collect();
-    let value = value.trim_matches(|c: char| c.is_whitespace() || c == ';' || QUOTES.contains(&c));
+    let value: String = text.lines().map(|line| without_marks(line).trim_end_matches(LINE_CONTINUATIONS)).collect();
+    let value = value.trim_matches(|c: char| c.is_whitespace() || VALUE_MARKS.contains(&c) || QUOTES.contains(&c));
     if value.is_empty() {
         return Err(InvalidSecret::Empty);
     }

@@ -29,10 +29,17 @@ pub enum FeedbackSource {
 }
 
 /// Error codes about the whole account, with any HTTP status. They apply until a person acts.
-const ACCOUNT_CODES: [(&str, &str); 11] = [
+const ACCOUNT_CODES: [(&str, &str); 18] = [
     ("account_deactivated", "the provider has deactivated the account"),
+    ("account_deleted", "the provider has deleted the account"),
+    ("account_disabled", "the provider has disabled the account"),
     ("account_suspended", "the provider has suspended the account"),
+    ("user_deactivated", "the provider has deactivated the user"),
+    ("user_deleted", "the provider has deleted the user"),
+    ("user_suspended", "the provider has suspended the user"),
     ("deactivated_workspace", "the provider has deactivated the workspace of the account"),
+    ("workspace_deactivated", "the provider has deactivated the workspace of the account"),
+    ("organization_deactivated", "the provider has deactivated the organization of the account"),
     ("workspace_access_denied", "the account may not use its workspace any more"),
     ("codex_workspace_access_denied", "the account may not use Codex in its workspace"),
     ("codex_entitlement_missing", "the plan of the account does not include Codex"),
@@ -52,9 +59,9 @@ const TOKEN_CODES: [(&str, &str); 4] = [
     ("token_refused", "the provider does not accept the account's access token"),
 ];
 
-/// Returns the code, from [`ACCOUNT_CODES`], if it concerns the whole account.
+/// Returns the code as in [`ACCOUNT_CODES`] if it concerns the whole account. Ignores case.
 pub fn account_code(code: &str) -> Option<&'static str> {
-    ACCOUNT_CODES.iter().find(|(known, _)| *known == code).map(|(known, _)| *known)
+    ACCOUNT_CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(known, _)| *known)
 }
 
 /// A provider's error code, safe to show in a terminal.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{
     dialect::{ResponseFailure, without_lone_surrogates},
+    json::without_byte_order_mark,
     provider_feedback::{ProviderCode, account_code},
     retry_time::{RetryTime, error_object},
     time::Timestamp,
@@ -118,7 +119,8 @@ impl ErrorResponse<'_> {
     /// Returns the JSON of the body, or that of the header `x-error-json` if only the header names the error.
     fn json(&self) -> Value {
         // A message may quote a text of the caller that was cut in two.
-        let body: Value = serde_json::from_slice(&without_lone_surrogates(self.body)).unwrap_or_default();
+        let body = without_lone_surrogates(without_byte_order_mark(self.body));
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         if ErrorBody::of(&body).is_named() {
             return body;
         }
@@ -170,7 +172,8 @@ impl ProviderRefusal {
         let used_up_until = response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit);
         let reset = RetryTime::since(now).with_time(used_up_until).with_body(&json);
         let retry = reset.with_headers(response.retry_after, response.retry_after_ms);
-        let code = code.unwrap_or(default_code);
+        // A code about the account has one spelling in the status, in events and in the response.
+        let code = code.filter(|code| account_code(code).is_none()).unwrap_or(default_code);
         let default_message = || match response.cf_ray {
             _ if kind == RefusalKind::AccountRefused => ProviderCode::new(code).in_words().to_owned(),
             Some(ray) if kind == RefusalKind::NotAllowed => {
@@ -232,11 +235,12 @@ impl<'a> ErrorBody<'a> {
     fn of(json: &'a Value) -> Self {
         let details = error_object(json);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
-        // `detail` and `error` may be strings with the message.
+        // `detail` and `error` may be strings with the message, or with a code.
         let outer_text = |name: &str| json.get(name).and_then(Value::as_str);
-        let message = text("message").or_else(|| outer_text("detail")).or_else(|| outer_text("error"));
+        let outer = || outer_text("detail").or_else(|| outer_text("error"));
+        let message = text("message").or_else(|| text("msg")).or_else(outer);
         Self {
-            code: text("code").or_else(|| outer_text("code")),
+            code: text("code").or_else(|| outer_text("code")).or_else(|| outer().and_then(account_code)),
             kind: text("type"),
             message: message.filter(|text| !text.is_empty()),
             details,

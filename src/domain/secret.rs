@@ -8,6 +8,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::invisible::is_invisible;
+
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident $(, $derive:ident)?) => {
         $(#[$doc])*
@@ -109,9 +111,10 @@ fn parse_pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
     Ok(text)
 }
 
-/// Removes what the developer tools of browsers and curl write around a token. Keeps a text that has nothing else.
+/// Removes what the developer tools of browsers, curl and mail programs write around a token. Keeps a text that has nothing else.
 fn without_name(text: &str) -> &str {
-    let around = |c: char| c.is_whitespace() || "\"'`;,".contains(c);
+    const MARKS: &str = "\"'`;,<>\u{ab}\u{bb}\u{2018}\u{2019}\u{201c}\u{201d}";
+    let around = |c: char| c.is_whitespace() || is_invisible(c) || MARKS.contains(c);
     let mut inner = text.trim_matches(around);
     for name in NAMES {
         // A header in JSON has a quote between its name and its value.

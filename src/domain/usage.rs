@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::time::Timestamp;
+use super::{retry_time::agreed_time, time::Timestamp};
 
 /// A time window with a usage limit.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,14 +63,11 @@ impl Usage {
                 let number = |field: &str| header(&format!("x-codex-{name}-{field}"))?.trim().parse::<f64>().ok();
                 let used_percent = number("used-percent").filter(|percent| percent.is_finite())?;
                 let minutes = number("window-minutes");
-                let resets_at = number("reset-at").map(truncate);
-                let resets_at = resets_at
-                    .or_else(|| Some(now.unix_seconds().saturating_add(truncate(number("reset-after-seconds")?))));
                 Some(UsageWindow {
                     name,
                     used_percent,
                     length: minutes.and_then(|minutes| seconds(truncate(minutes * 60.0))),
-                    resets_at: resets_at.map(Timestamp::from_unix_seconds),
+                    resets_at: reset_time(number("reset-at"), number("reset-after-seconds"), now),
                 })
             })
             .collect();
@@ -88,12 +85,19 @@ impl Usage {
                 name,
                 used_percent: number("used_percent")?,
                 length: number("limit_window_seconds").and_then(|length| seconds(truncate(length))),
-                resets_at: number("reset_at").map(|at| Timestamp::from_unix_seconds(truncate(at))),
+                resets_at: reset_time(number("reset_at"), number("reset_after_seconds"), now),
             })
         });
         let plan_type = response.get("plan_type").and_then(Value::as_str).map(str::to_owned);
         Some(Self { plan_type, windows: windows.collect(), as_of: now })
     }
+}
+
+/// Returns when a window resets, from the provider's time in Unix seconds and the seconds until then.
+fn reset_time(at: Option<f64>, after: Option<f64>, now: Timestamp) -> Option<Timestamp> {
+    let at = at.map(|at| Timestamp::from_unix_seconds(truncate(at)));
+    let after = after.map(|after| Timestamp::from_unix_seconds(now.unix_seconds().saturating_add(truncate(after))));
+    agreed_time(at, after)
 }
 
 /// Truncates a number. Values out of range saturate.

@@ -16,7 +16,7 @@ use crate::domain::{
 pub enum SessionOutcome {
     /// A new token of the session.
     Token(AccessToken),
-    /// The browser's last active session.
+    /// An active session of the browser: the last one, if the provider names it.
     Active(SessionId),
     /// The session has ended, or the browser has none.
     NoSession,

@@ -1,7 +1,9 @@
 //! Tests of parsing authorization responses from the query of a callback and from a pasted address.
 
 use goclaw::domain::{
-    authorization_response::{AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_REDIRECT_BYTES},
+    authorization_response::{
+        AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_QUERY_BYTES, MAX_REDIRECT_BYTES,
+    },
     login_outcome::LoginOutcome,
 };
 use secrecy::ExposeSecret;
@@ -46,7 +48,7 @@ fn repeated_and_missing_parameters_are_refused() {
     assert_eq!(error("state=s&state=s&code=a"), InvalidRedirect::Repeated("state"));
     assert_eq!(error("state=s&code=a&%63ode=b"), InvalidRedirect::Repeated("code"));
     assert_eq!(error("code=a"), InvalidRedirect::NoState);
-    assert_eq!(error(&"x".repeat(MAX_REDIRECT_BYTES + 1)), InvalidRedirect::TooLong);
+    assert_eq!(error(&"x".repeat(MAX_QUERY_BYTES + 1)), InvalidRedirect::TooLong);
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn the_longest_response_is_read_and_one_byte_more_is_not() {
         let start = "code=a&state=s&x=";
         format!("{start}{}", "y".repeat(length - start.len()))
     };
-    assert_eq!(MAX_REDIRECT_BYTES, 8_192);
-    assert!(AuthorizationResponse::from_query(&query_of(MAX_REDIRECT_BYTES)).is_ok());
+    assert_eq!((MAX_REDIRECT_BYTES, MAX_QUERY_BYTES), (8_192, 16_384));
+    assert!(AuthorizationResponse::from_query(&query_of(MAX_QUERY_BYTES)).is_ok());
     let pasted = |length| AuthorizationResponse::from_pasted(&query_of(length).into());
     assert!(pasted(MAX_REDIRECT_BYTES).is_ok());
     assert_eq!(pasted(MAX_REDIRECT_BYTES + 1).unwrap_err(), InvalidRedirect::TooLong);
@@ -71,6 +73,35 @@ fn a_pasted_code_and_state_need_no_url() {
         };
         assert_eq!((code.expose_secret(), state.expose_secret()), ("ac_1", "st_1"), "{text}");
     }
+}
+
+#[test]
+fn a_pasted_code_and_state_may_have_their_names() {
+    let state = "s".repeat(43);
+    for text in [
+        format!(r#"{{"code": "ac_1", "state": "{state}"}}"#),
+        format!("{{'state': '{state}', 'code': 'ac_1'}}"),
+        format!("code: ac_1\nscope: openid profile\nstate: {state}"),
+        format!("code:\nac_1\nscope:\nopenid profile\nstate:\n{state}"),
+        format!("code\tac_1\nstate\t{state}"),
+    ] {
+        let reading = AuthorizationResponse::from_pasted(&text.as_str().into()).expect(&text).remove(0);
+        let AuthorizationResult::Approved(code) = reading.result else { panic!("{text}: no code") };
+        assert_eq!((code.expose_secret(), reading.state.expose_secret()), ("ac_1", state.as_str()), "{text}");
+    }
+    let words = AuthorizationResponse::from_pasted(&"its code and state are in the address".into());
+    assert_eq!(words.unwrap_err(), InvalidRedirect::NoResponse);
+}
+
+#[test]
+fn of_several_addresses_each_is_a_reading_if_their_states_differ() {
+    let [old, new] = ["code=ac_0&state=old", "code=ac_1&state=new"].map(|query| format!("http://x/?{query}"));
+    let readings = AuthorizationResponse::from_pasted(&format!("{old}\n{new}").as_str().into()).unwrap();
+    let states: Vec<&str> = readings.iter().map(|reading| reading.state.expose_secret()).collect();
+    assert_eq!(states, ["old", "new"]);
+    let two_codes = format!("{old}\n{}", old.replace("ac_0", "ac_1"));
+    let refused = AuthorizationResponse::from_pasted(&two_codes.as_str().into()).unwrap_err();
+    assert_eq!(refused, InvalidRedirect::Repeated("code"));
 }
 
 #[test]
@@ -123,6 +154,16 @@ fn an_address_within_another_address_is_found() {
         "https://www.google.com/url?q=http://localhost:1455/auth/callback?code%3Dac_1%26state%3Dst_1&source=gmail"
             .into(),
         "code%3Dac_1%26state%3Dst_1".to_owned(),
+        // Twice, and with line breaks or quotes around it.
+        address.replace('%', "%25"),
+        format!("{address}%0A"),
+        format!("%22{address}%22"),
+        // Mail filters.
+        "https://urldefense.com/v3/__http://localhost:1455/auth/callback?code=ac_1&state=st_1__;!!Ab!C-d$".into(),
+        format!(
+            "https://urldefense.proofpoint.com/v2/url?u={}&d=Dw-Ab&c=e_f",
+            address.replace("%2F", "_").replace('%', "-").replace("ac_1", "ac-5F1").replace("st_1", "st-5F1")
+        ),
     ] {
         let reading = AuthorizationResponse::from_pasted(&pasted.as_str().into()).unwrap().remove(0);
         let AuthorizationResult::Approved(code) = reading.result else { panic!("{pasted}: no code") };
@@ -151,7 +192,16 @@ fn quoting_and_escaping_in_a_paste_change_neither_code_nor_state() {
         // Quoted in a mail, and framed in a terminal.
         "> http://localhost:1455/auth/callback?code=ac_\n> 1*x!&state=s~t".to_owned(),
         "\u{2502} http://localhost:1455/auth/callback?code=ac_ \u{2502}\n\u{2502} 1*x!&state=s~t \u{2502}".to_owned(),
+        format!("{URL}\u{3002}"),
+        format!("\u{300c}{URL}\u{300d}"),
+        "http://localhost:1455/auth/callback?code=ac_\u{21b5}\n1*x!&state=s~t".to_owned(),
+        // Quoted-printable, as in the source of a mail.
+        URL.replace('=', "=3D"),
+        "http://localhost:1455/auth/callback?code=3Dac_1*x!&sta=\r\nte=3Ds~t&scope=3Da".to_owned(),
         // Escapes of shells, HTML and JSON.
+        URL.replace('&', "&amp"),
+        format!("\"{URL}\\n\""),
+        URL.replace('=', "\u{ff1d}").replace('?', "\u{ff1f}"),
         URL.replace('&', "^^^&"),
         format!("^\"{URL}^\""),
         URL.replace('&', "&#x26;"),

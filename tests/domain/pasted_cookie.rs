@@ -47,6 +47,21 @@ fn the_cookie_is_found_in_every_copied_form() {
              "path": "/", "value": "VALUE", "id": 1}]"#,
         r#"{"cookies": [{"value": "VALUE", "name": "__client", "domain": "auth.suno.com"}], "origins": []}"#,
         r#"{"name":"__client","value":"VALUE","httpOnly":true}"#,
+        r#"[{"Name": "__client", "Value": "VALUE"}]"#,
+        // PowerShell, and calls in other languages.
+        "$session.Cookies.Add((New-Object System.Net.Cookie(\"a\", \"b\", \"/\", \".suno.com\")))\n\
+         $session.Cookies.Add((New-Object System.Net.Cookie(\"__client\", \"VALUE\", \"/\", \"auth.suno.com\")))\n\
+         Invoke-WebRequest -UseBasicParsing -Uri \"https://auth.suno.com/v1/client\" `\n-WebSession $session",
+        "session.cookies.set('__client', 'VALUE', domain='auth.suno.com')",
+        // Sentences, Markdown, mail and text frames.
+        "\u{201c}VALUE\u{201d}.",
+        "__client=\u{201c}VALUE\u{201d}; a=b",
+        "(VALUE),",
+        "<VALUE>",
+        "```\nVALUE\n```",
+        "> Cookie: a=b;\n> __client=VALUE; c=d",
+        "\u{2502} Cookie: a=b; __client=VALUE \u{2502}",
+        "__client%3DVALUE%3B%20a%3Db",
     ] {
         assert_eq!(paste(&text.replace("VALUE", VALUE)).as_deref(), Ok(VALUE), "{text}");
     }

@@ -107,6 +107,28 @@ fn every_known_form_of_error_is_classified() {
 }
 
 #[test]
+fn a_code_about_the_account_is_found_wherever_the_body_has_it() {
+    for (body, code) in [
+        (r#"{"error": {"code": "ACCOUNT_DEACTIVATED"}}"#, "account_deactivated"),
+        (r#"{"error": {"type": "user_suspended", "message": "No."}}"#, "user_suspended"),
+        (r#"{"error": "account_deleted"}"#, "account_deleted"),
+        (r#"{"detail": "organization_deactivated"}"#, "organization_deactivated"),
+        (r#"{"detail": [{"code": "workspace_deactivated"}]}"#, "workspace_deactivated"),
+        (r#"{"errors": [{"code": "account_disabled", "message": "No."}]}"#, "account_disabled"),
+        ("\u{feff}{\"error\": {\"code\": \"user_deactivated\"}}", "user_deactivated"),
+        (r#"{"code": "arrearage"}"#, "Arrearage"),
+    ] {
+        for status in [400, 401, 403, 429, 500] {
+            let refusal = read(status, body);
+            assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::AccountRefused, code), "{status} {body}");
+            assert!(refusal.message.chars().count() >= 20, "{}", refusal.message);
+        }
+    }
+    let invalid = read(422, r#"{"detail": [{"loc": ["body"], "msg": "Field required", "type": "missing"}]}"#);
+    assert_eq!((invalid.kind, invalid.message.as_str()), (RefusalKind::BadRequest, "Field required"));
+}
+
+#[test]
 fn the_reason_of_an_error_may_be_in_a_header_only() {
     let read = |body: &str, header: &str| {
         let response = ErrorResponse {
@@ -225,6 +247,27 @@ fn headers_and_endpoint_report_the_same_usage() {
     let usage = of_json.unwrap();
     assert!(usage.limit_reached());
     assert_eq!(usage.limit_resets_at(), Some(Timestamp::from_unix_seconds(10_000)));
+}
+
+#[test]
+fn a_window_s_reset_does_not_depend_on_the_machine_s_clock() {
+    for at in ["900", "5000", "1601", "1600"] {
+        let header = |name: &str| match name {
+            "x-codex-primary-used-percent" => Some("100"),
+            "x-codex-primary-reset-at" => Some(at),
+            "x-codex-primary-reset-after-seconds" => Some("600"),
+            _ => None,
+        };
+        let resets_at = Usage::of_headers(header, NOW).and_then(|usage| usage.limit_resets_at());
+        let seconds: i64 = at.parse().unwrap();
+        // A reset time that differs by seconds comes from the same clock.
+        let expected = if seconds == 1_601 { 1_601 } else { 1_600 };
+        assert_eq!(resets_at, Some(Timestamp::from_unix_seconds(expected)), "{at}");
+        let report = json!({"rate_limit": {
+            "primary_window": {"used_percent": 100, "reset_at": seconds, "reset_after_seconds": 600},
+        }});
+        assert_eq!(Usage::of_json(&report, NOW).and_then(|usage| usage.limit_resets_at()), resets_at, "{at}");
+    }
 }
 
 #[test]

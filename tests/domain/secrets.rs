@@ -28,6 +28,8 @@ fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
         "\"authorization\": \"Bearer sk-1\",",
         "__session=sk-1",
         "__session=\"sk-1\";",
+        "\u{201c}Bearer sk-1\u{201d}",
+        "\u{feff}<sk-1>\u{200b}",
     ] {
         assert_eq!(paste(text).unwrap().expose_secret(), "sk-1", "{text}");
     }

@@ -197,7 +197,7 @@ async fn two_hundred_wrong_states_do_not_end_the_login() {
     }
     let doubled = format!("{}&state=other", login.redirect_target);
     assert_eq!(login.visit(&doubled).await.status, 400, "a repeated parameter is refused");
-    // More than a redirect may have (8 KiB), and more than a request head may have (16 KiB).
+    // More than a pasted address may have (8 KiB), and more than a request head may have (16 KiB).
     for length in [9_000, 100_000] {
         let response = login.visit(&format!("/auth/callback?state={}", "x".repeat(length))).await;
         assert!(response.status >= 400, "{length} bytes");
@@ -290,7 +290,9 @@ async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("error", error)
             .append_pair("error_description", description)
-            .finish();
+            .finish()
+            // The longer of the two encodings of a space.
+            .replace('+', "%20");
         assert_eq!(login.visit(&format!("/auth/callback?{query}&state=other")).await.status, 400);
         assert!(login.gateway.status().await["pending"].is_object(), "a wrong state ended the login");
 

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use futures_util::future::join_all;
 use goclaw::{
     adapters::{
@@ -120,6 +121,9 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
         (response_fault(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
         (response_fault(401, "Unauthorized"), "rejected 401 unknown"),
         (response_fault(401, "\n<!DOCTYPE html><title>Proxy login</title>"), "unreadable 401"),
+        (response_fault(401, "\u{feff}<html>Proxy login</html>"), "unreadable 401"),
+        (response_fault(200, r#"{"error": "invalid_grant"}"#), "rejected 200 invalid_grant"),
+        (response_fault(200, r#"{"error": "invalid_request"}"#), "unreadable 200"),
         (response_fault(403, r#"{"error": {"code": "account_suspended"}}"#), "rejected 403 account_suspended"),
         (response_fault(429, r#"{"error": {"code": "refresh_token_reused"}}"#), "rejected 429 refresh_token_reused"),
         (response_fault(500, r#"{"error": "invalid_grant"}"#), "rejected 500 invalid_grant"),
@@ -160,6 +164,39 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
         let tokens = endpoint().exchange_code(account(), &client, grant).await.expect(content_type);
         assert_eq!(tokens.refresh_token.expect("a refresh token").expose_secret(), "r");
     }
+}
+
+#[tokio::test]
+async fn a_member_of_another_type_does_not_cost_the_tokens() {
+    let provider = start_provider().await;
+    for member in [r#""id_token": {"email": "a"}"#, r#""id_token": 5"#, r#""id_token": false"#, r#""access_token": []"#]
+    {
+        let body = format!(r#"{{"refresh_token": "r", {member}}}"#);
+        let tokens = refresh_with_response(&provider, 200, &body).await.expect(member);
+        assert_eq!(tokens.refresh_token.expect(member).expose_secret(), "r");
+        assert!(tokens.id_token.is_none() && tokens.access_token.is_none(), "{member}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_response_in_gzip_is_read() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(br#"{"access_token":"a","refresh_token":"r"}"#).unwrap();
+    let body = encoder.finish().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+    let respond = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+        stream
+    };
+    let (oauth, token) = (endpoint(), RefreshToken::new("token"));
+    let refresh = oauth.refresh(account(), &client, &token, Duration::from_secs(20));
+    let (tokens, _stream) = tokio::join!(refresh, respond);
+    assert_eq!(tokens.unwrap().refresh_token.unwrap().expose_secret(), "r");
 }
 
 #[tokio::test]
@@ -290,9 +327,16 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),
         (r#"{"error":"invalid_grant","code":"Refresh_Token_Reused"}"#, "refresh_token_reused"),
         (r#"{"code":"token_expired"}"#, "token_expired"),
-        (r#"{"error":{"code":"app_session_terminated","message":"secret"}}"#, "app_session_terminated"),
+        (r#"{"error":{"code":"app_session_expired","type":"invalid_request_error"}}"#, "app_session_expired"),
+        (r#"{"error":{"code":"error","message":{"code":"refresh_token_expired"}}}"#, "refresh_token_expired"),
+        (r#"{"errors":[{"code":"refresh_token_invalidated"}]}"#, "refresh_token_invalidated"),
         (r#"{"errors":[{"message":"secret","code":"requires_captcha"}],"clerk_trace_id":"t"}"#, "requires_captcha"),
         (r#"{"errors":[{"code":"signed_out"},"x"]}"#, "unknown"),
+        (r#"[{"error":" invalid_grant "}]"#, "invalid_grant"),
+        (r#"{"code":400,"error_code":"refresh_token_reused","msg":"secret"}"#, "refresh_token_reused"),
+        ("\u{feff}{\"error\":\"invalid_grant\"}", "invalid_grant"),
+        ("error=invalid_grant&error_description=secret", "invalid_grant"),
+        (r#"{"error":"weird","error_description":"no invalid_grant here"}"#, "unknown"),
         (r#"{"detail":"Unauthorized"}"#, "unknown"),
         (r#"{"error":"my token is abc"}"#, "unknown"),
         ("<html>", "unknown"),

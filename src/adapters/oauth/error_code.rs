@@ -1,15 +1,19 @@
 //! The known error codes of token endpoints. No other error text of a provider leaves this adapter.
 
 use serde_json::Value;
+use url::form_urlencoded;
 
-use crate::ports::UNKNOWN_CODE;
+use crate::{domain::json::without_byte_order_mark, ports::UNKNOWN_CODE};
 
 /// RFC 6749 section 5.2, RFC 7009 section 2.2.1, the codes that OpenAI's server sends, and Clerk's codes of requests
 /// that it refuses although the cookie is valid.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 33] = [
     "access_denied",
     "account_deactivated",
+    "account_deleted",
+    "account_disabled",
     "account_suspended",
+    "app_session_expired",
     "app_session_terminated",
     "codex_workspace_access_denied",
     "deactivated_workspace",
@@ -20,6 +24,7 @@ const KNOWN: [&str; 25] = [
     "invalid_scope",
     "invalid_workspace_selected",
     "missing_expired_token",
+    "organization_deactivated",
     "refresh_token_expired",
     "refresh_token_invalidated",
     "refresh_token_reused",
@@ -31,24 +36,40 @@ const KNOWN: [&str; 25] = [
     "unsupported_country_region_territory",
     "unsupported_grant_type",
     "unsupported_token_type",
+    "user_deactivated",
+    "user_deleted",
+    "user_suspended",
     "workspace_access_denied",
+    "workspace_deactivated",
 ];
 
-/// Returns the longest known code in an error body, ignoring case, or [`UNKNOWN_CODE`]. Codes are read from `error` and
-/// `detail`, which may be strings or objects with `code` and `type`, from the items of `errors`, and from the top-level
-/// `code` and `type`.
+/// Returns the longest known code in an error body, ignoring case, or [`UNKNOWN_CODE`].
+///
+/// Servers put the code into `error`, `code`, `type`, `detail`, `errors` or `error_code`, and nest them. So every text
+/// in the JSON that is a code and nothing else counts. A body that is not JSON may be form-encoded.
 pub(super) fn known(body: &[u8]) -> &'static str {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let (error, detail) = (body.get("error"), body.get("detail"));
-    let errors = body.get("errors").and_then(Value::as_array).into_iter().flatten();
-    let parts = [error, detail, Some(&body)].into_iter().flatten().chain(errors);
-    let members = parts.flat_map(|part| [part.get("code"), part.get("type")]);
-    let candidates = members.chain([error, detail]);
-    // The longest is the most specific: OpenAI also sends `error: invalid_grant` with the reason in a top-level `code`.
-    let found = candidates.flatten().filter_map(Value::as_str).filter_map(canonical);
-    found.max_by_key(|code| code.len()).unwrap_or(UNKNOWN_CODE)
+    let body = without_byte_order_mark(body);
+    let found = match serde_json::from_slice::<Value>(body) {
+        Ok(json) => longest_code(&json),
+        Err(_not_json) => {
+            let error = form_urlencoded::parse(body).find(|(name, _)| name == "error");
+            error.and_then(|(_, code)| canonical(&code))
+        }
+    };
+    found.unwrap_or(UNKNOWN_CODE)
 }
 
-fn canonical(code: &str) -> Option<&'static str> {
-    KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(code))
+/// The longest code is the most specific: OpenAI also sends `error: invalid_grant` with the reason in a top-level
+/// `code`. The parser limits the depth.
+fn longest_code(json: &Value) -> Option<&'static str> {
+    match json {
+        Value::String(text) => canonical(text),
+        Value::Array(items) => items.iter().filter_map(longest_code).max_by_key(|code| code.len()),
+        Value::Object(members) => members.values().filter_map(longest_code).max_by_key(|code| code.len()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+fn canonical(text: &str) -> Option<&'static str> {
+    KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(text.trim()))
 }

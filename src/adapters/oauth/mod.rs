@@ -25,11 +25,11 @@ use crate::{
         secret::RefreshToken,
         token_response::{CodeGrant, TokenResponse},
     },
-    ports::{Clock, Doubt, OAuthEndpoint, TokenEndpointError},
+    ports::{Clock, OAuthEndpoint, TokenEndpointError},
 };
 pub use token_response::parse as parse_token_response;
 
-use send::{SuccessResponse, send, within};
+use send::{SuccessResponse, send, within, without_tokens};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit of a code exchange, from connecting to the last byte of the response.
@@ -118,6 +118,5 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
 
 fn parse_tokens(response: SuccessResponse) -> Result<TokenResponse, TokenEndpointError> {
     // The media type is not checked: even with a wrong one, the body may contain the only valid tokens.
-    token_response::parse(&response.body)
-        .ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(response.status.as_u16())))
+    token_response::parse(&response.body).ok_or_else(|| without_tokens(&response))
 }

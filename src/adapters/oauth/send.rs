@@ -1,7 +1,8 @@
 //! Sends one request to an endpoint of the provider, limits its response and classifies its failure.
 
-use std::{pin::pin, time::Duration};
+use std::{io::Read, pin::pin, time::Duration};
 
+use flate2::read::MultiGzDecoder;
 use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap},
@@ -14,6 +15,7 @@ use super::error_code;
 use crate::{
     adapters::connect_failure::connect_error,
     domain::{
+        json::without_byte_order_mark,
         outbound_proxy::ProxyUrl,
         refresh::{Failure, classify},
         retry_time::RetryTime,
@@ -24,6 +26,8 @@ use crate::{
 
 /// Maximum size of a response's body. Real ones contain a few tokens.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+/// The first bytes of data in gzip (RFC 1952 section 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Additional time after a timeout, to read a response that has already arrived.
 const LATE_READ_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time limit for the body of a refusal. The head has already shown that the request was refused.
@@ -42,7 +46,7 @@ pub(super) struct SuccessResponse {
 fn retry_after(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let time = RetryTime::since(now).with_headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body: Value = serde_json::from_slice(without_byte_order_mark(body)).unwrap_or_default();
     time.with_body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
@@ -87,17 +91,35 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
     let body = read_refusal(response).await;
     // A 401 with an HTML page comes from an intermediary, and one with an incomplete body may too, so neither refuses
     // the token. For other statuses this makes no difference: without a known code they count as temporary.
-    let is_by_provider = body.as_ref().is_some_and(|body| !body.trim_ascii_start().starts_with(b"<"));
+    let is_by_provider = body.as_deref().is_some_and(|body| !is_page(body));
     let body = body.unwrap_or_default();
     let (status, code) = (status.as_u16(), error_code::known(&body));
-    // A known code about the token or the account is final, whatever the status.
-    let is_final = code != UNKNOWN_CODE && matches!(classify(status, code, None), Failure::Rejected(_));
+    let is_final = is_final(status, code);
     Err(match status {
         500.. if !is_final => TokenEndpointError::Indeterminate(Doubt::ServerError(status)),
         429 if !is_final => TokenEndpointError::RateLimited { retry_after: retry_after(&headers, &body, clock.now()) },
         401 if !is_by_provider => TokenEndpointError::Indeterminate(Doubt::Unreadable(status)),
         _ => TokenEndpointError::Rejected { status, code },
     })
+}
+
+/// Returns the error for a 2xx response without tokens. Some servers report a refusal with the status 200.
+pub(super) fn without_tokens(response: &SuccessResponse) -> TokenEndpointError {
+    let (status, code) = (response.status.as_u16(), error_code::known(&response.body));
+    if is_final(status, code) {
+        TokenEndpointError::Rejected { status, code }
+    } else {
+        TokenEndpointError::Indeterminate(Doubt::Unreadable(status))
+    }
+}
+
+/// Whether this is a known code about the token or the account. Such a code is final, whatever the status.
+fn is_final(status: u16, code: &str) -> bool {
+    code != UNKNOWN_CODE && matches!(classify(status, code, None), Failure::Rejected(_))
+}
+
+fn is_page(body: &[u8]) -> bool {
+    without_byte_order_mark(body).trim_ascii_start().starts_with(b"<")
 }
 
 /// Reads the body of a refusal; None if it is late, too large or breaks off.
@@ -116,7 +138,18 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpoin
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(uncompressed(body))
+}
+
+/// Decompresses a body in gzip. The request does not ask for it, but a server or an intermediary may use it all the
+/// same (RFC 9110 section 12.5.3). JSON never begins with the bytes of gzip.
+fn uncompressed(body: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if !body.starts_with(&GZIP_MAGIC) {
+        return body;
+    }
+    let mut plain: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
+    let read = MultiGzDecoder::new(body.as_slice()).take(MAX_RESPONSE_BYTES as u64).read_to_end(&mut plain);
+    if read.is_ok() { plain } else { body }
 }
 
 /// Classifies a failure by whether the provider may have received the request. A failed connection includes one that a

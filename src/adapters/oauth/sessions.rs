@@ -11,6 +11,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     HttpOAuthEndpoint,
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     domain::{
         ids::AccountName,
+        json::without_byte_order_mark,
         outbound_proxy::ProxyUrl,
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
         session_client::{SessionClient, SessionId, is_cookie_for},
@@ -40,6 +42,8 @@ struct ClientResponse {
 #[derive(Deserialize)]
 struct ClientSessions {
     last_active_session_id: Option<String>,
+    #[serde(default)]
+    sessions: Value,
 }
 
 /// Time limit of the body after the head. The head may contain the only valid cookie, which must be stored soon.
@@ -132,11 +136,21 @@ fn token(parsed: SessionToken) -> SessionOutcome {
 }
 
 fn active_session(parsed: ClientResponse) -> SessionOutcome {
-    let id = parsed.response.and_then(|sessions| SessionId::parse(&sessions.last_active_session_id?));
+    let id = parsed.response.and_then(|client| {
+        let last_active = client.last_active_session_id.as_deref();
+        SessionId::parse(last_active.or_else(|| first_active(&client.sessions))?)
+    });
     id.map_or(SessionOutcome::NoSession, SessionOutcome::Active)
+}
+
+/// Returns the id of the first active session. After the last active session has ended, Clerk names none, although the
+/// browser may have others.
+fn first_active(sessions: &Value) -> Option<&str> {
+    let is_active = |session: &&Value| session.get("status").and_then(Value::as_str) == Some("active");
+    sessions.as_array()?.iter().find(is_active)?.get("id")?.as_str()
 }
 
 fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {
     let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&response.status)));
-    serde_json::from_slice(&response.body).map_err(|_| unreadable())
+    serde_json::from_slice(without_byte_order_mark(&response.body)).map_err(|_| unreadable())
 }

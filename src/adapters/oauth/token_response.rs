@@ -2,18 +2,23 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::domain::{
+    json::without_byte_order_mark,
     secret::{AccessToken, IdToken, RefreshToken},
     token_response::TokenResponse,
 };
 
+/// The members of a response. One with another type than in the RFC must not cost the tokens in the others.
 #[derive(Deserialize)]
-struct Members {
-    access_token: Option<SecretString>,
-    refresh_token: Option<SecretString>,
-    id_token: Option<SecretString>,
+struct Members<'a> {
+    #[serde(borrow)]
+    access_token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refresh_token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id_token: Option<&'a RawValue>,
     /// Any JSON value: some servers send a string or an invalid value.
     #[serde(default)]
     expires_in: Value,
@@ -24,9 +29,11 @@ struct Members {
 /// Parses a response with an access token, a refresh token or both, as OpenAI's client does. Returns `None` for any
 /// other body.
 pub fn parse(body: &[u8]) -> Option<TokenResponse> {
-    // Some servers send a byte order mark first (RFC 8259, section 8.1).
-    let members: Members = serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()?;
-    let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
+    let members: Members<'_> = serde_json::from_slice(without_byte_order_mark(body)).ok()?;
+    let text = |json: &RawValue| {
+        let secret: SecretString = serde_json::from_str(json.get()).ok()?;
+        Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty())
+    };
     let access_token = members.access_token.and_then(text).map(AccessToken::new);
     let refresh_token = members.refresh_token.and_then(text).map(RefreshToken::new);
     if access_token.is_none() && refresh_token.is_none() {

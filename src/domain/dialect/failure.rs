@@ -6,8 +6,16 @@ use serde_json::{Map, Value};
 
 use crate::domain::{provider_feedback::account_code, provider_refusal::RefusalKind, retry_time::stated_wait};
 
-/// The members of an error that describe a plan limit.
-const LIMIT_MEMBERS: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
+/// The members of an error that describe a limit: when it ends, and the plan.
+const LIMIT_MEMBERS: [&str; 7] = [
+    "resets_at",
+    "reset_at",
+    "resets_in_seconds",
+    "reset_after_seconds",
+    "retry_after",
+    "retry_after_seconds",
+    "plan_type",
+];
 
 /// The code of a stream that violates the backend's protocol.
 const VIOLATION: &str = "invalid_upstream_response";
@@ -21,9 +29,9 @@ pub struct ResponseFailure {
     /// The backend's code, or the gateway's if the backend sent none.
     pub code: String,
     pub message: String,
-    /// The delay before a retry, if the message of a rate limit states one.
+    /// The delay before a retry, if the message of a limit states one.
     pub retry_after: Option<Duration>,
-    /// The members `resets_at`, `resets_in_seconds` and `plan_type` of the error.
+    /// The members of the error that describe a limit.
     pub limit: Map<String, Value>,
 }
 
@@ -66,7 +74,8 @@ impl ResponseFailure {
             kind,
             code: names.next().unwrap_or("provider_failed").to_owned(),
             message: message.to_owned(),
-            retry_after: stated_wait(message).filter(|_| kind == RefusalKind::RateLimited),
+            retry_after: stated_wait(message)
+                .filter(|_| matches!(kind, RefusalKind::RateLimited | RefusalKind::UsageLimit)),
             limit: LIMIT_MEMBERS
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), error.get(name)?.clone())))

@@ -32,7 +32,7 @@ pub enum Cause {
     RefreshTokenReused,
     RefreshTokenInvalidated,
     InvalidGrant,
-    /// The provider has deactivated or suspended the account.
+    /// The provider has deactivated, suspended or deleted the account.
     AccountDeactivated,
     /// The provider has deactivated the account's workspace, or the account may not use it.
     WorkspaceDeactivated,
@@ -126,16 +126,27 @@ impl Cause {
 /// response may come from a proxy, a filter or an outage in front of the server, which must not cost a login.
 pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failure {
     match (status, code) {
-        (_, "refresh_token_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
+        (_, "refresh_token_expired" | "app_session_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
         (_, "refresh_token_reused") => Failure::Rejected(Cause::RefreshTokenReused),
-        (_, "app_session_terminated" | "refresh_token_invalidated" | "token_invalidated" | "token_revoked") => {
+        (_, "refresh_token_invalidated" | "app_session_terminated" | "token_invalidated" | "token_revoked") => {
             Failure::Rejected(Cause::RefreshTokenInvalidated)
         }
         (_, "invalid_grant" | "invalid_refresh_token" | "token_expired") => Failure::Rejected(Cause::InvalidGrant),
-        (_, "account_deactivated" | "account_suspended") => Failure::Rejected(Cause::AccountDeactivated),
+        (
+            _,
+            "account_deactivated"
+            | "account_deleted"
+            | "account_disabled"
+            | "account_suspended"
+            | "user_deactivated"
+            | "user_deleted"
+            | "user_suspended",
+        ) => Failure::Rejected(Cause::AccountDeactivated),
         (
             _,
             "deactivated_workspace"
+            | "organization_deactivated"
+            | "workspace_deactivated"
             | "workspace_access_denied"
             | "codex_workspace_access_denied"
             | "invalid_workspace_selected",

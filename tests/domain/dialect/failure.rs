@@ -60,4 +60,10 @@ fn the_delay_is_read_from_the_message() {
         assert_eq!(limited.kind, RefusalKind::RateLimited);
         assert_eq!(limited.retry_after, milliseconds.map(Duration::from_millis), "{message}");
     }
+    let used_up = failure(json!({"type": "usage_limit_reached", "message": "Try again in 2 days."}));
+    assert_eq!(used_up.retry_after, Some(Duration::from_secs(2 * 86_400)));
+    let overloaded = failure(json!({"code": "server_is_overloaded", "message": "Try again in 2 days."}));
+    assert_eq!(overloaded.retry_after, None);
+    let limited = failure(json!({"code": "rate_limit_exceeded", "message": "No.", "retry_after": 40}));
+    assert_eq!(limited.limit.get("retry_after"), Some(&json!(40)));
 }

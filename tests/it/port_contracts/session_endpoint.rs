@@ -284,6 +284,35 @@ async fn a_refused_connection_is_an_unreachable_error<F: Fixture>() {
 }
 
 #[tokio::test]
+async fn an_active_session_is_used_if_the_response_names_no_last_one() {
+    let _ = http();
+    let endpoint = HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+        .expect("a client");
+    for (members, expected) in [
+        (
+            r#""last_active_session_id": null, "sessions": [{"id": "a", "status": "ended"}, {"id": "b", "status": "active"}]"#,
+            Some("b"),
+        ),
+        (r#""sessions": [{"id": "a", "status": "active"}], "last_active_session_id": "b""#, Some("b")),
+        (r#""last_active_session_id": null, "sessions": [{"id": "a", "status": "ended"}]"#, None),
+        (r#""sessions": null"#, None),
+    ] {
+        let body = format!("\u{feff}{{\"response\": {{{members}}}}}");
+        let server = ScriptedServer::start(ScriptedResponse::whole(StatusCode::OK, body)).await;
+        let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
+        let cookie = RefreshToken::new("cookie");
+        let response = within(endpoint.present_cookie(account(), &client, None, &cookie, TIMEOUT)).await;
+        let active = match response.outcome {
+            Ok(SessionOutcome::Active(id)) => Some(id.as_str().to_owned()),
+            Ok(SessionOutcome::NoSession) => None,
+            Ok(SessionOutcome::Token(_)) => panic!("{members}: a token"),
+            Err(error) => panic!("{members}: {error}"),
+        };
+        assert_eq!(active.as_deref(), expected, "{members}");
+    }
+}
+
+#[tokio::test]
 async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
     let _ = http();
     let endpoint = HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
