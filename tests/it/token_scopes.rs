@@ -240,6 +240,22 @@ async fn a_program_cannot_complete_or_cancel_another_program_s_login() {
     assert_eq!((pasted.status, &pasted.json()["authenticated"]), (200, &json!(true)), "{}", pasted.text);
 }
 
+#[tokio::test]
+async fn a_revoked_program_s_login_is_not_completed() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let token = create_token(&gateway, "editor", "auth:write").await;
+    let started = gateway.call_as(&token, Method::POST, "/v1/auth/openai/start", Some(json!({"replace": true}))).await;
+    let redirect_url = provider.redirect_for(started.json()["auth_url"].as_str().expect("an address")).await;
+    let revoked = gateway.call_as(&gateway.token, Method::DELETE, "/v1/tokens/editor", None).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text);
+    // The callback may be closed already.
+    let _ = http().get(redirect_url).send().await;
+    assert!(provider.outcomes("/oauth/token").await.is_empty(), "the code was redeemed");
+    assert_eq!(gateway.status().await["authenticated"], false);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoking_a_token_ends_its_running_streams_on_all_replicas() {
     let (provider, database) = (Provider::approving(), Database::create().await);

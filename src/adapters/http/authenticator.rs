@@ -75,7 +75,7 @@ impl Credential {
             Self::GatewayToken => Principal::gateway_token(),
             Self::ApiToken(known) => match &known.token.grant {
                 Grant::Page | Grant::Link => Principal::gateway_token(),
-                Grant::Program(_) => Principal::named(format!("token:{}", known.token.holder_id().as_str())),
+                Grant::Program(_) => Principal::program(known.token.holder_id().as_str()),
             },
         }
     }
