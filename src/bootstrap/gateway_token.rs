@@ -1,7 +1,7 @@
 //! `goclaw tokens rotate`: replaces the gateway token. The old token stays valid for a while.
 //!
 //! A second file has the digest and the expiry of the old token. A running gateway rereads both files when a request
-//! has an unknown token, so the command sends a request with the new token.
+//! has a gateway token or an unknown one. The command sends a request with the new token, to report if that fails.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
