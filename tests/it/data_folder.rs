@@ -51,7 +51,8 @@ fn a_folder_that_others_may_change_is_refused_with_its_planted_files() {
 
 #[test]
 fn a_link_among_the_files_is_refused_and_not_followed() {
-    for name in ["gateway.token", "encryption.key", "goclaw.db", "goclaw.db-wal", "escrow"] {
+    let names = ["gateway.token", "encryption.key", "encryption.key.is-configured", "goclaw.db", "goclaw.db-wal", "escrow"];
+    for name in names {
         let home = home_with_folder_mode(0o700);
         let target = home.path().join("elsewhere");
         fs::write(&target, "").expect("a file");

@@ -13,8 +13,8 @@ use crate::{
     ports::Clock,
 };
 
-/// Minimum time between two reads of the token files that unknown tokens trigger, and between two that the gateway's own
-/// tokens trigger. They are separate so that a new token is accepted at once while programs use the old one.
+/// Minimum time between two reads of the token files that unknown tokens trigger, and between two that known ones
+/// trigger. They are separate so that a new token is accepted at once while programs use the old one.
 const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads the tokens from their files. Returns `None` if that fails.
