@@ -39,7 +39,7 @@ impl<'a> ToolOutput<'a> {
     pub(super) fn of(message: &mut Members<'a>) -> Result<Self, InvalidRequest> {
         let is_other_json = message.get("content").is_some_and(|content| !content.get().starts_with(['"', '[']));
         if is_other_json {
-            return Ok(Self::Text(message.take_as_text("content").unwrap_or(Text::EMPTY)));
+            return Ok(Self::Text(message.take_as_text("content")?.unwrap_or(Text::EMPTY)));
         }
         match message.take_text_or_list("content")? {
             None => Ok(Self::Text(Text::EMPTY)),
