@@ -24,8 +24,8 @@ use crate::{
     domain::{
         api_token::{Grant, TokenDigest},
         audit::Actor,
-        ids::Principal,
-        scope::Rights,
+        ids::{AccountName, Principal},
+        scope::{Permission, Rights},
     },
 };
 
@@ -116,6 +116,11 @@ impl Caller {
 
     pub(super) fn rights(&self) -> &Rights {
         &self.0.rights
+    }
+
+    /// Returns the names of those accounts whose status the caller may read.
+    pub(super) fn readable(&self, accounts: Vec<AccountName>) -> Vec<AccountName> {
+        accounts.into_iter().filter(|name| self.rights().permits(Permission::StatusRead, name)).collect()
     }
 }
 
