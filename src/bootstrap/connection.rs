@@ -23,7 +23,8 @@ use crate::adapters::{
 /// The id of the user that may do everything on the machine.
 const ROOT: u32 = 0;
 
-/// Returns the connection for a client command. Reads no token file unless the command `sends_token`.
+/// Returns the connection for a client command. Reads no token file unless the command `sends_token`, and checks who
+/// receives a token of this machine.
 ///
 /// # Errors
 /// Invalid settings, a token file that cannot be read, or [`StartError::ForeignListener`].
@@ -50,18 +51,16 @@ pub(super) fn resolve(
     let is_local = reachable_address(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
     let (own_file, managed_by) = (settings.token_file(), token_file_manager(&settings));
+    let is_from_this_machine = token.is_none();
     let configured = token.or_else(|| settings.server.token.clone().filter(|_| is_local));
     let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
-        (None, Some(path)) if sends_token => {
-            let token = read_secret_file(path, managed_by)?;
-            if token.is_some() && !insecure {
-                check_listener(&settings, &port)?;
-            }
-            token
-        }
-        (configured, _) => configured,
+        (None, Some(path)) if sends_token => read_secret_file(path, managed_by)?,
+        (configured, _) => configured.filter(|_| sends_token),
     };
+    if token.is_some() && is_from_this_machine && !insecure {
+        check_listener(&settings, &port)?;
+    }
     Ok(Connection { token, token_file, insecure, config, ..own })
 }
 
