@@ -4,21 +4,30 @@
 
 use std::{
     fmt::Display,
+    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
 };
+
+use rustix::process::geteuid;
 
 use super::{StartError, first_start::token_file_manager};
 use crate::adapters::{
     cli::Connection,
+    diagnosis::user_listening_at,
     secret_file::read_secret_file,
     settings::{Environment, ServerSettings, Settings},
 };
 
-/// Returns the connection for a client command. Reads no token file unless the command `sends_token`.
+/// The id of the user that may do everything on the machine.
+const ROOT: u32 = 0;
+
+/// Returns the connection for a client command. Reads no token file unless the command `sends_token`, and checks who
+/// receives a token of this machine.
 ///
 /// # Errors
-/// Invalid settings, or a token file that cannot be read.
+/// Invalid settings, a token file that cannot be read, or [`StartError::ForeignListener`].
 pub(super) fn resolve(
     config: Option<PathBuf>,
     insecure: bool,
@@ -42,13 +51,35 @@ pub(super) fn resolve(
     let is_local = reachable_address(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
     let (own_file, managed_by) = (settings.token_file(), token_file_manager(&settings));
-    let configured = token.or_else(|| settings.server.token.filter(|_| is_local));
+    let is_from_this_machine = token.is_none();
+    let configured = token.or_else(|| settings.server.token.clone().filter(|_| is_local));
     let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
         (None, Some(path)) if sends_token => read_secret_file(path, managed_by)?,
-        (configured, _) => configured,
+        (configured, _) => configured.filter(|_| sends_token),
     };
+    if token.is_some() && is_from_this_machine && !insecure {
+        check_listener(&settings, &port)?;
+    }
     Ok(Connection { token, token_file, insecure, config, ..own })
+}
+
+/// Checks that nobody else receives the token of this machine's gateway: while the gateway does not run, any user of the
+/// machine can listen on its port.
+///
+/// # Errors
+/// [`StartError::ForeignListener`].
+pub(super) fn check_listener(settings: &Settings, port: &str) -> Result<(), StartError> {
+    let Ok(port) = port.parse() else { return Ok(()) };
+    let (address, token_file) = (SocketAddr::new(reachable_address(settings.server.host), port), settings.token_file());
+    let Some(user) = user_listening_at(address) else { return Ok(()) };
+    // A service has a user of its own, who owns the data folder. The token may be a credential of root.
+    let owner_of = |path: &Path| fs::metadata(path).ok().map(|found| found.uid());
+    let owners = [owner_of(&token_file), owner_of(&settings.data_dir), Some(geteuid().as_raw()), Some(ROOT)];
+    if owners.contains(&Some(user)) {
+        return Ok(());
+    }
+    Err(StartError::ForeignListener { address, user, token_file })
 }
 
 /// Returns the connection, without a token, to the gateway of this machine with these settings at `port`.

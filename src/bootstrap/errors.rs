@@ -29,6 +29,11 @@ pub enum StartError {
          port: GOCLAW_PORT={} goclaw", address.port(), address.ip(), address.port().wrapping_add(1)
     )]
     PortTaken { address: SocketAddr },
+    #[error(
+        "user {user} listens on {address}, who is neither you nor root nor the owner of {} or its folder, so the gateway's \
+         token was not sent; stop that program and start the gateway, or trust it with GOCLAW_INSECURE=1", token_file.display()
+    )]
+    ForeignListener { address: SocketAddr, user: u32, token_file: PathBuf },
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]

@@ -50,7 +50,8 @@ pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
     // Files that the owner has configured are checked when they are read.
     let token = settings.server.token_file.is_none().then_some("gateway.token");
     let key = settings.encryption.key_file.is_none().then_some("encryption.key");
-    let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN_FILE]).collect();
+    let secrets: Vec<&str> =
+        token.into_iter().chain(key).chain([PREVIOUS_TOKEN_FILE, KEY_IS_CONFIGURED_FILE]).collect();
     let databases = ["goclaw.db", "goclaw.responses.db"];
     let databases =
         databases.iter().flat_map(|name| ["", "-wal", "-shm", "-journal"].map(|suffix| format!("{name}{suffix}")));

@@ -1,7 +1,7 @@
 //! `goclaw tokens rotate`: replaces the gateway token. The old token stays valid for a while.
 //!
 //! A second file has the digest and the expiry of the old token. A running gateway rereads both files when a request
-//! has an unknown token, so the command sends a request with the new token.
+//! has a gateway token or an unknown one. The command sends a request with the new token, to report if that fails.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     StartError,
     backup::print,
-    connection::to_gateway_of,
+    connection::{check_listener, to_gateway_of},
     first_start::{self, PREVIOUS_TOKEN_FILE, token_file_manager},
     stores::{Storage, check_exists},
 };
@@ -129,7 +129,11 @@ pub(super) async fn rotate(
 
 /// Sends a request with the new token to the gateway on this machine, if it runs, so that it rereads the files.
 async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
-    let gateway = to_gateway_of(settings, &settings.server.port.to_string());
+    let port = settings.server.port.to_string();
+    if let Err(error) = check_listener(settings, &port) {
+        return render::error(&error.to_string());
+    }
+    let gateway = to_gateway_of(settings, &port);
     let gateway = Connection { token: Some(token), ..gateway };
     let Ok(client) = GatewayClient::new(&gateway) else { return };
     for _ in 0..TRIES {

@@ -1,8 +1,9 @@
 //! SIGHUP: rereads the configuration, applies what can change while the gateway runs, and logs what needs a restart. It
 //! never stops the gateway.
 //!
-//! The files of the gateway token and the encryption keys need no signal: the gateway rereads them when it meets an
-//! unknown token or needs an unknown key. It uses a renewed certificate within seconds, and at once after the signal.
+//! The files of the gateway token and the encryption keys need no signal: the gateway rereads them when it meets its own
+//! token or an unknown one, or needs an unknown key. It uses a renewed certificate within seconds, and at once after the
+//! signal.
 
 use std::{path::PathBuf, sync::Arc};
 

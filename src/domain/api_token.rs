@@ -14,8 +14,8 @@ use super::{
     time::Timestamp,
 };
 
-/// Every token starts with this, so that secret scanners and people recognise it.
-const PREFIX: &str = "goclaw_";
+/// Every token starts with this, also a generated gateway token, so that secret scanners and people recognise it.
+pub const PREFIX: &str = "goclaw_";
 /// Bytes of randomness in a token.
 pub const ENTROPY: usize = 32;
 

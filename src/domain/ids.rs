@@ -120,6 +120,9 @@ impl Generation {
     pub const FIRST: Self = Self(0);
 }
 
+/// The stored names of programs begin with this.
+const PROGRAM: &str = "token:";
+
 /// An authenticated caller. Only the principal that started a login may paste its redirect URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal(String);
@@ -128,6 +131,16 @@ impl Principal {
     /// Returns the principal of callers with the gateway token.
     pub fn gateway_token() -> Self {
         Self("gateway-token".to_owned())
+    }
+
+    /// Returns the principal of a program with this token.
+    pub fn program(token_id: &str) -> Self {
+        Self(format!("{PROGRAM}{token_id}"))
+    }
+
+    /// Returns the id of the program's token; None for other principals.
+    pub fn program_token(&self) -> Option<&str> {
+        self.0.strip_prefix(PROGRAM)
     }
 
     pub fn named(text: impl Into<String>) -> Self {

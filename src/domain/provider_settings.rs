@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{account::AccountLabels, provider::AuthMethod, time::Timestamp};
+use super::{account::AccountLabels, invisible::visible, provider::AuthMethod, time::Timestamp};
 
 /// The non-secret metadata that is stored with tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,10 +90,10 @@ impl ProviderSettings {
             expires_at: self.seconds("expires_at")?,
             scopes: self.text("scopes")?.map(|text| text.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
             account: AccountLabels {
-                account_id: self.text("account_id")?.map(str::to_owned),
-                user_id: self.text("user_id")?.map(str::to_owned),
-                email: self.text("email")?.map(str::to_owned),
-                plan_type: self.text("plan_type")?.map(str::to_owned),
+                account_id: self.label("account_id")?,
+                user_id: self.label("user_id")?,
+                email: self.label("email")?,
+                plan_type: self.label("plan_type")?,
             },
             cookie_rotates: self.bool("cookie_rotates")?.unwrap_or_default(),
         })
@@ -104,6 +104,11 @@ impl ProviderSettings {
             Some(value) => self.0.insert(member.to_owned(), value.into()),
             None => self.0.remove(member),
         };
+    }
+
+    /// Returns a label for terminals and pages. Whoever can write to the database can write any text.
+    fn label(&self, member: &'static str) -> Result<Option<String>, InvalidSettings> {
+        Ok(self.text(member)?.map(visible))
     }
 
     fn text(&self, member: &'static str) -> Result<Option<&str>, InvalidSettings> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ids::AccountName, time::Timestamp};
+use super::{ids::AccountName, invisible::visible, time::Timestamp};
 
 /// The maximum length of a model's name in a record, in characters.
 const MAX_MODEL_CHARS: usize = 64;
@@ -61,7 +61,7 @@ pub struct RequestDetails {
 impl RequestDetails {
     /// Sets the model's name. A program can send any text, so the name is cleaned and truncated.
     pub fn set_model(&mut self, name: &str) {
-        self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL_CHARS).collect());
+        self.model = Some(visible(name).chars().take(MAX_MODEL_CHARS).collect());
     }
 }
 

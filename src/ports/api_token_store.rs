@@ -39,12 +39,13 @@ pub trait ApiTokenStore: Send + Sync {
     /// Changes a token's expiry and mark. Returns whether the token exists.
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 
-    /// Deletes a token and its descendants in one transaction. Returns whether the token existed. Exactly one of any
-    /// number of concurrent calls for one token MUST return true.
+    /// Deletes a token and its descendants, and cancels the logins under way of its program, in one transaction. Returns
+    /// whether the token existed. Exactly one of any number of concurrent calls for one token MUST return true.
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError>;
 
     /// Deletes all page sessions and links in one transaction, and the tokens of programs too if `programs` is true.
-    /// Returns the number of deleted tokens.
+    /// Cancels the logins under way of the owner, which a session may have started, and of these programs. Returns the
+    /// number of deleted tokens.
     async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError>;
 
     /// Records when a token was last used. An unknown token MUST NOT be an error.

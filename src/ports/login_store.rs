@@ -19,6 +19,8 @@ pub enum BeginOutcome {
     Begun,
     /// The principal already has an open login for this account. Nothing was stored.
     AlreadyPending(Box<SealedLogin>),
+    /// The principal is a program whose token was deleted meanwhile. Nothing was stored.
+    CallerGone,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,8 @@ pub trait LoginStore: Send + Sync {
     /// Stores a pending login.
     ///
     /// Contract: an account and principal MUST have at most one open login, even under concurrent calls. An expired
-    /// login MUST NOT block a new one, and MUST end as [`LoginOutcome::Expired`].
+    /// login MUST NOT block a new one, and MUST end as [`LoginOutcome::Expired`]. A program without a stored token MUST NOT
+    /// begin a login.
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError>;
 
     /// Returns the login with this OAuth state, whatever its progress.

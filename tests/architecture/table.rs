@@ -266,7 +266,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             ADAPTER,
             PURE,
             TRAITS,
-            &["goclaw_simulator", "rustls", "std::env::args", "std::process", "tempfile"],
+            &["goclaw_simulator", "rustix", "rustls", "std::env::args", "std::process", "tempfile"],
         ],
         in_tests: ADAPTER_TESTS,
     },

@@ -31,6 +31,14 @@ fn metadata_and_unknown_members_survive_a_round_trip() {
 }
 
 #[test]
+fn stored_labels_have_no_invisible_characters() {
+    let mut members = ProviderSettings::default().with_metadata(&metadata()).into_json();
+    members["email"] = json!("a\u{202e}b\u{1b}[31m@c.example");
+    let read = ProviderSettings::from_json(members).unwrap().metadata().unwrap();
+    assert_eq!(read.account.email.as_deref(), Some("ab[31m@c.example"));
+}
+
+#[test]
 fn a_member_of_the_wrong_type_is_an_error() {
     let mut members = ProviderSettings::default().with_metadata(&metadata()).into_json();
     members["cookie_rotates"] = json!(1);

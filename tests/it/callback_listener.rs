@@ -122,6 +122,9 @@ async fn only_loopback_names_with_the_right_port_are_served() {
         let request = format!("GET /auth/callback?state=wrong HTTP/1.1\r\nHost: {host}:PORT\r\n\r\n");
         assert_eq!(login.send(V4, &request).await.status, 400, "{host} was served");
     }
+    // A proxy may route by the host in the target.
+    let request = format!("GET http://evil.example:PORT{target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n");
+    assert_eq!(login.send(V4, &request).await.status, 421);
     login.assert_still_works().await;
 }
 
@@ -148,8 +151,13 @@ async fn only_navigations_are_accepted() {
         assert_safe(&response, mode);
     }
     assert_eq!(send("Sec-Fetch-Dest: image\r\n", &login.redirect_target).await.status, 403);
-    for prefetch in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"]
-    {
+    for prefetch in [
+        "Sec-Purpose: prefetch",
+        "Sec-Purpose: prefetch;prerender",
+        "Purpose: prefetch",
+        "X-Purpose: preview",
+        "X-Moz: prefetch",
+    ] {
         assert_eq!(send(&format!("{prefetch}\r\n"), &login.redirect_target).await.status, 403, "{prefetch}");
     }
     assert_eq!(login.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");

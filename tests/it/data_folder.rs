@@ -51,7 +51,9 @@ fn a_folder_that_others_may_change_is_refused_with_its_planted_files() {
 
 #[test]
 fn a_link_among_the_files_is_refused_and_not_followed() {
-    for name in ["gateway.token", "encryption.key", "goclaw.db", "goclaw.db-wal", "escrow"] {
+    let names =
+        ["gateway.token", "encryption.key", "encryption.key.is-configured", "goclaw.db", "goclaw.db-wal", "escrow"];
+    for name in names {
         let home = home_with_folder_mode(0o700);
         let target = home.path().join("elsewhere");
         fs::write(&target, "").expect("a file");
@@ -98,6 +100,23 @@ async fn a_readable_database_becomes_private_and_a_linked_folder_is_followed() {
     let gateway = home.start().await;
     assert_eq!(mode(&database), 0o600);
     assert!(gateway.log().contains("open to others") && gateway.log().contains("0644"), "{}", gateway.log());
+}
+
+#[tokio::test]
+async fn a_configured_database_is_closed_to_others() {
+    let home = Home::without_provider();
+    let database = home.path().join("configured.db");
+    let responses = database.with_extension("responses.db");
+    let home = home.with("GOCLAW_DATABASE__URL", &format!("sqlite:{}", database.display()));
+    home.start().await.stop().await;
+    for file in [&database, &responses] {
+        set_mode(file, 0o664);
+    }
+    let gateway = home.start().await;
+    for file in [&database, &responses] {
+        assert_eq!(mode(file), 0o660, "{}", file.display());
+    }
+    assert!(gateway.log().contains("others cannot any more"), "{}", gateway.log());
 }
 
 /// Kubernetes mounts a volume like this: it belongs to root, and the pod's `fsGroup` may write it.

@@ -268,6 +268,23 @@ async fn a_pending_login_with_other_endpoints_is_not_completed_and_the_next_star
 }
 
 #[tokio::test]
+async fn changes_are_noticed_without_the_row_of_the_change_feed() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    let token = created["token"].as_str().expect("a token");
+    home.change_database("DELETE FROM change_feed");
+    // As another gateway does.
+    home.change_database("DELETE FROM api_tokens");
+    eventually("the token to be refused", || async {
+        let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
+        (request.send().await.expect("a response").status() == 401).then_some(())
+    })
+    .await;
+    assert!(gateway.log().contains("restored the row of change_feed"), "{}", gateway.log());
+}
+
+#[tokio::test]
 async fn an_invented_token_is_refused_and_reported_while_others_work() {
     let home = Home::without_provider();
     let gateway = home.start().await;

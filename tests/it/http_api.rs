@@ -156,6 +156,8 @@ fn loopback_names_the_listen_address_and_listed_names_are_accepted() {
         "192.0.2.8",
         "localhost@evil.example",
         "evil@localhost",
+        "localhost:80.evil.example",
+        "localhost:x",
         "[::2]",
         "127.0.0.2",
         "0.0.0.0",

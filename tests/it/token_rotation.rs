@@ -223,6 +223,14 @@ fn the_token_files_are_reread_after_a_second_of_monotonic_time() {
     assert_eq!((first, soon, later), (1, 1, 2));
 }
 
+#[test]
+fn a_replaced_token_ends_although_nobody_sends_the_new_one() {
+    let tokens = |current| GatewayTokens { current: TokenDigest::of(current), previous: None };
+    let token = GatewayToken::of(tokens("old"), Box::new(move || Some(tokens("new"))), FakeClock::at(NOW));
+    assert!(!token.matches(&TokenDigest::of("old")));
+    assert!(token.matches(&TokenDigest::of("new")));
+}
+
 /// Both callers send the new token right after a rotation.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the second caller runs while the first one reads the files")]

@@ -9,7 +9,7 @@ use crate::{
     models::signed_in,
     replicas,
     support::{
-        gateway::{Gateway, Home, HttpResponse, eventually, http},
+        gateway::{Gateway, Home, HttpResponse, eventually, http, redirecting_http},
         postgres::Database,
         provider::Provider,
         wire::raw,
@@ -238,6 +238,38 @@ async fn a_program_cannot_complete_or_cancel_another_program_s_login() {
     assert_eq!(post(&other, "cancel", json!({})).await.json()["status"], "cancelled");
     let pasted = post(&one, "callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((pasted.status, &pasted.json()["authenticated"]), (200, &json!(true)), "{}", pasted.text);
+}
+
+#[tokio::test]
+async fn a_token_for_one_account_sees_no_name_of_another() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let started = gateway.post("/v1/auth/work/start", json!({"provider_type": "openai-codex"})).await.json();
+    let page = redirecting_http().get(started["auth_url"].as_str().expect("an address")).send().await;
+    assert_eq!(page.expect("the outcome page").status(), StatusCode::OK);
+    for (scope, others) in [("status:read:work", Value::Null), ("status:read", json!(["openai-codex"]))] {
+        let token = create_token(&gateway, scope, scope).await;
+        let status = gateway.call_as(&token, Method::GET, "/v1/auth/work/status", None).await.json();
+        assert_eq!((&status["authenticated"], &status["same_account_as"]), (&json!(true), &others), "{scope}");
+        let list = gateway.call_as(&token, Method::GET, "/v1/providers", None).await.json();
+        let listed = list["providers"].as_array().expect("a list").iter().find(|account| account["name"] == "work");
+        assert_eq!(listed.expect("the account")["same_account_as"], others, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_program_s_login_is_not_completed() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let token = create_token(&gateway, "editor", "auth:write").await;
+    let started = gateway.call_as(&token, Method::POST, "/v1/auth/openai/start", Some(json!({"replace": true}))).await;
+    let redirect_url = provider.redirect_for(started.json()["auth_url"].as_str().expect("an address")).await;
+    let revoked = gateway.call_as(&gateway.token, Method::DELETE, "/v1/tokens/editor", None).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text);
+    // The callback may be closed already.
+    let _ = http().get(redirect_url).send().await;
+    assert!(provider.outcomes("/oauth/token").await.is_empty(), "the code was redeemed");
+    assert_eq!(gateway.status().await["authenticated"], false);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

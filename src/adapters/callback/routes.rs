@@ -7,7 +7,7 @@ use std::{
 
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     web::Data,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -21,8 +21,12 @@ use crate::{
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// The headers that mark a prefetch: `Sec-Purpose` of the Fetch standard, and those of older browsers.
-const PREFETCH_HEADERS: [HeaderName; 3] =
-    [HeaderName::from_static("sec-purpose"), HeaderName::from_static("purpose"), HeaderName::from_static("x-moz")];
+const PREFETCH_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("x-purpose"),
+    HeaderName::from_static("x-moz"),
+];
 
 /// Maximum number of outcomes to keep. Few logins end while the listener is open.
 const MAX_OUTCOMES: usize = 8;
@@ -75,7 +79,7 @@ fn refusal(request: &Request, port: u16) -> Option<Response> {
         return Some(page::refusal(StatusCode::METHOD_NOT_ALLOWED));
     }
     let headers = request.headers();
-    if !has_loopback_host(headers, port) {
+    if !has_loopback_host(request, port) {
         return Some(page::refusal(StatusCode::MISDIRECTED_REQUEST));
     }
     let is_absent_or = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
@@ -86,16 +90,21 @@ fn refusal(request: &Request, port: u16) -> Option<Response> {
 }
 
 fn says_prefetch(purpose: &HeaderValue) -> bool {
-    purpose.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("prefetch"))
+    let says = |text: &str| ["prefetch", "preview"].iter().any(|word| text.to_ascii_lowercase().contains(word));
+    purpose.to_str().is_ok_and(says)
 }
 
-fn has_loopback_host(headers: &HeaderMap, port: u16) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
+/// Whether the `Host` header, and the target if it names a host, have a loopback name and the port.
+fn has_loopback_host(request: &Request, port: u16) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     // Browsers leave out the port of the scheme.
     let is_default_port = port == 80;
-    let names = ["localhost", "127.0.0.1", "[::1]"];
-    names.iter().any(|name| host == format!("{name}:{port}").as_str() || (is_default_port && host == *name))
+    let is_loopback = |host: &str| {
+        let names = ["localhost", "127.0.0.1", "[::1]"];
+        names.iter().any(|name| host == format!("{name}:{port}") || (is_default_port && host == *name))
+    };
+    host.to_str().is_ok_and(is_loopback) && request.uri().authority().is_none_or(|target| is_loopback(target.as_str()))
 }
 
 #[handler]

@@ -1,8 +1,8 @@
 //! Printing. Results go to stdout, everything else to stderr.
 //!
-//! A closed pipe (`goclaw providers list | head -1`) is not an error. Control characters are replaced, so text from the
-//! network cannot send escape sequences to the terminal. A terminal shows headings in bold and failures in red, unless
-//! `NO_COLOR` is set; `anstream` checks both.
+//! A closed pipe (`goclaw providers list | head -1`) is not an error. Control and invisible characters are replaced, so
+//! text from the network cannot send escape sequences to the terminal or change how other text looks. A terminal shows
+//! headings in bold and failures in red, unless `NO_COLOR` is set; `anstream` checks both.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -15,7 +15,7 @@ use clap::Args;
 use rustix::termios::tcgetwinsize;
 
 use super::{error::CliError, transport::ApiResponse, words};
-use crate::adapters::contract::ToJSON;
+use crate::{adapters::contract::ToJSON, domain::invisible::is_invisible};
 
 /// How often the countdown prints a line if stderr is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
@@ -201,14 +201,15 @@ pub fn ignoring_closed_pipe(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Replaces control characters except line breaks.
+/// Replaces control characters except line breaks, and invisible characters, which make different names look alike.
 pub fn printable(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    text.replace(|c: char| c.is_control() && c != '\n' || is_invisible(c), "\u{fffd}")
 }
 
-/// Escapes control characters. In valid JSON, those below U+0020 are white space between tokens and stay; U+007F to
-/// U+009F occur only inside strings, where the escape is equivalent.
+/// Escapes control and invisible characters. In valid JSON, those below U+0020 are white space between tokens and stay;
+/// all others occur only inside strings, where the escape is equivalent.
 pub fn printable_json(raw: &str) -> String {
-    let is_unsafe = |c: char| c.is_control() && !c.is_ascii_whitespace();
-    raw.chars().map(|c| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+    let is_unsafe = |c: char| c.is_control() && !c.is_ascii_whitespace() || is_invisible(c);
+    let escaped = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    raw.chars().map(|c| if is_unsafe(c) { escaped(c) } else { c.to_string() }).collect()
 }

@@ -19,7 +19,7 @@ use crate::{
         EventPage, LoginStarted, LogoutResult, Page, PageLimit, RefreshRequest, SecretRequest, StartLoginRequest,
         Usage,
     },
-    app::{ActivityEntry, Callback, account_name, new_account},
+    app::{AccountStatus, ActivityEntry, Callback, Connected, account_name, new_account},
 };
 
 pub(super) struct AuthApi;
@@ -36,7 +36,8 @@ impl AuthApi {
         caller: Caller,
         provider: Path<AccountName>,
     ) -> ApiResult<AuthStatus, { BAD_REQUEST | NOT_FOUND }> {
-        Ok(Json(caller.app().accounts.status(&account_name(&provider.0.0)?, &caller.0.principal).await?.into()))
+        let status = caller.app().accounts.status(&account_name(&provider.0.0)?, &caller.0.principal).await?;
+        Ok(Json(status_for(&caller, status)))
     }
 
     /// Start an OAuth login.
@@ -66,7 +67,7 @@ impl AuthApi {
     ) -> ApiResult<AccountConnected, { BODY | NOT_FOUND | CONFLICT | LOGIN }> {
         let (redirect_url, principal) = (body.0.redirect_url.0, caller.principal());
         let callback = Callback::Pasted { name: account_name(&provider.0.0)?, redirect_url, principal };
-        Ok(Json(caller.app().logins.complete(callback).await?.into()))
+        Ok(Json(connected_for(&caller, caller.app().logins.complete(callback).await?)))
     }
 
     /// Choose which account stays.
@@ -81,9 +82,8 @@ impl AuthApi {
         body: ControlJson<ConfirmRequest>,
     ) -> ApiResult<AuthStatus, { BODY | NOT_FOUND | CONFLICT | LOGIN }> {
         let answer = body.0.into_answer()?;
-        Ok(Json(
-            caller.app().accounts.confirm(&account_name(&provider.0.0)?, &caller.0.principal, answer).await?.into(),
-        ))
+        let (name, principal) = (account_name(&provider.0.0)?, &caller.0.principal);
+        Ok(Json(status_for(&caller, caller.app().accounts.confirm(&name, principal, answer).await?)))
     }
 
     /// Cancel the pending login.
@@ -123,9 +123,8 @@ impl AuthApi {
         body: OptionalJson<RefreshRequest>,
     ) -> ApiResult<AuthStatus, { BODY | NOT_FOUND | CONFLICT }> {
         let consent = body.0.consent()?;
-        Ok(Json(
-            caller.app().accounts.refresh(&account_name(&provider.0.0)?, &caller.0.principal, consent).await?.into(),
-        ))
+        let (name, principal) = (account_name(&provider.0.0)?, &caller.0.principal);
+        Ok(Json(status_for(&caller, caller.app().accounts.refresh(&name, principal, consent).await?)))
     }
 
     /// List the account's events.
@@ -192,6 +191,19 @@ impl AuthApi {
         body: ControlJson<SecretRequest>,
     ) -> ApiResult<AccountConnected, { BODY | NOT_FOUND | CONFLICT | PROVIDER }> {
         let (name, provider_type) = new_account(&provider.0.0, body.0.provider_type())?;
-        Ok(Json(caller.app().accounts.register_secret(name, body.0.into_secret(provider_type)?).await?.into()))
+        let secret = body.0.into_secret(provider_type)?;
+        Ok(Json(connected_for(&caller, caller.app().accounts.register_secret(name, secret).await?)))
     }
+}
+
+/// Renders a status without the names of accounts whose status the caller may not read.
+fn status_for(caller: &Caller, status: AccountStatus) -> AuthStatus {
+    let other_names = caller.readable(status.other_names);
+    AccountStatus { other_names, ..status }.into()
+}
+
+/// Renders a connected account like [`status_for`].
+fn connected_for(caller: &Caller, connected: Connected) -> AccountConnected {
+    let other_names = caller.readable(connected.other_names);
+    Connected { other_names, ..connected }.into()
 }

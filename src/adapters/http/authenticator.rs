@@ -24,8 +24,8 @@ use crate::{
     domain::{
         api_token::{Grant, TokenDigest},
         audit::Actor,
-        ids::Principal,
-        scope::Rights,
+        ids::{AccountName, Principal},
+        scope::{Permission, Rights},
     },
 };
 
@@ -75,7 +75,7 @@ impl Credential {
             Self::GatewayToken => Principal::gateway_token(),
             Self::ApiToken(known) => match &known.token.grant {
                 Grant::Page | Grant::Link => Principal::gateway_token(),
-                Grant::Program(_) => Principal::named(format!("token:{}", known.token.holder_id().as_str())),
+                Grant::Program(_) => Principal::program(known.token.holder_id().as_str()),
             },
         }
     }
@@ -116,6 +116,11 @@ impl Caller {
 
     pub(super) fn rights(&self) -> &Rights {
         &self.0.rights
+    }
+
+    /// Returns the names of those accounts whose status the caller may read.
+    pub(super) fn readable(&self, accounts: Vec<AccountName>) -> Vec<AccountName> {
+        accounts.into_iter().filter(|name| self.rights().permits(Permission::StatusRead, name)).collect()
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
     ports::Clock,
 };
 
-/// Minimum time between two reads of the token files. Unknown tokens trigger these reads.
+/// Minimum time between two reads of the token files that unknown tokens trigger, and between two that known ones
+/// trigger. They are separate so that a new token is accepted at once while programs use the old one.
 const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reads the tokens from their files. Returns `None` if that fails.
@@ -35,8 +36,15 @@ struct Shared {
     tokens: RwLock<GatewayTokens>,
     /// The source to read again, and the clock; `None` if the token cannot change.
     files: Option<(TokenSource, Arc<dyn Clock>)>,
-    /// The time of the last read, since the boot of the machine.
-    read_at: Mutex<Option<Duration>>,
+    /// Held during a read, so that an older result never replaces a newer one.
+    last_reads: Mutex<LastReads>,
+}
+
+/// The times of the last reads because of a known and of an unknown token, since the boot of the machine.
+#[derive(Default)]
+struct LastReads {
+    for_known: Option<Duration>,
+    for_unknown: Option<Duration>,
 }
 
 impl GatewayToken {
@@ -46,14 +54,14 @@ impl GatewayToken {
         Self(Arc::new(Shared {
             tokens: RwLock::new(GatewayTokens { current, previous: None }),
             files: None,
-            read_at: Mutex::default(),
+            last_reads: Mutex::default(),
         }))
     }
 
-    /// Creates tokens that are read again from `source` when a caller sends an unknown token.
+    /// Creates tokens that are read again from `source` when a caller sends one of them or an unknown token.
     pub fn of(tokens: GatewayTokens, source: TokenSource, clock: Arc<dyn Clock>) -> Self {
         let files = Some((source, clock));
-        Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, read_at: Mutex::default() }))
+        Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, last_reads: Mutex::default() }))
     }
 
     /// Returns the digest of the current token.
@@ -62,10 +70,9 @@ impl GatewayToken {
     }
 
     pub fn matches(&self, presented: &TokenDigest) -> bool {
-        self.is_known(presented) || {
-            self.reread();
-            self.is_known(presented)
-        }
+        // A known token may have been replaced, and its overlap may be over, although nobody has sent the new one yet.
+        self.reread(self.is_known(presented));
+        self.is_known(presented)
     }
 
     /// Compares digests in constant time, so that the response time does not reveal how much of a guess matches.
@@ -79,9 +86,11 @@ impl GatewayToken {
     }
 
     /// Reads the files again, at most once per [`REREAD_INTERVAL`]. A concurrent caller waits for the result.
-    fn reread(&self) {
+    fn reread(&self, for_known: bool) {
         let Some((source, clock)) = &self.0.files else { return };
-        let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last_reads = self.0.last_reads.lock().unwrap_or_else(PoisonError::into_inner);
+        let LastReads { for_known: of_known, for_unknown: of_unknown } = &mut *last_reads;
+        let read_at = if for_known { of_known } else { of_unknown };
         let now = clock.since_boot();
         if read_at.is_some_and(|read_at| now < read_at + REREAD_INTERVAL) {
             return;

@@ -34,6 +34,9 @@ impl Hosts {
     }
 
     fn contain(&self, authority: &Authority) -> bool {
-        !authority.as_str().contains('@') && self.0.iter().any(|name| name.eq_ignore_ascii_case(authority.host()))
+        // `Authority` accepts any text after the colon, such as `localhost:80.evil.example`, and a user name.
+        let port = authority.as_str().strip_prefix(authority.host()).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+        port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+            && self.0.iter().any(|name| name.eq_ignore_ascii_case(authority.host()))
     }
 }

@@ -1,5 +1,7 @@
 //! `/v1/providers`: lists and changes the accounts.
 
+use std::mem;
+
 use poem_openapi::{
     OpenApi,
     param::{Path, Query},
@@ -35,6 +37,9 @@ impl ProvidersApi {
     ) -> ApiResult<ProviderList, { BAD_REQUEST }> {
         let mut views = caller.app().accounts.list().await?;
         views.retain(|view| caller.rights().permits(Permission::StatusRead, &view.name));
+        for view in &mut views {
+            view.other_names = caller.readable(mem::take(&mut view.other_names));
+        }
         let page = Page::of(views, |view| view.name.to_string(), limit.0, &cursor.0)?;
         let (providers, next_cursor) = page.into_parts();
         Ok(Json(ProviderList { providers, next_cursor }))

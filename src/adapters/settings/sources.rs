@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::SettingsError;
+use crate::domain::api_token;
 
 const PREFIX: &str = "GOCLAW_";
 
@@ -48,9 +49,11 @@ impl Environment {
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// Returns the names of the variables that begin with `GOCLAW_`.
+    /// Returns the names of the variables that begin with `GOCLAW_` or have a token as their value, such as the
+    /// `OPENAI_API_KEY` of programs.
     pub fn own_names(&self) -> Vec<String> {
-        self.0.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect()
+        let is_own = |name: &str, value: &str| name.starts_with(PREFIX) || value.starts_with(api_token::PREFIX);
+        self.0.iter().filter(|(name, value)| is_own(name, value)).map(|(name, _)| name.clone()).collect()
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {

@@ -12,6 +12,7 @@ use crate::domain::{
     credential::SealedCredential,
     history::Revision,
     ids::{AccountName, Generation, LoginId, ProviderId},
+    invisible::visible,
     provider::ProviderType,
     provider_settings::ProviderSettings,
     refresh::{Cause, Lease, LeaseId, RefreshState, Rotation, TokenState, TokenVersion},
@@ -145,7 +146,7 @@ impl TryFrom<AccountRow> for SealedCredential {
             id: ProviderId::from_stored(row.id),
             name: AccountName::parse(&row.name).map_err(|_| place.invalid("name"))?,
             provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
-            display_name: row.display_name,
+            display_name: row.display_name.map(|name| visible(&name)).filter(|name| !name.is_empty()),
             api_base: row.api_base,
             enabled: row.enabled,
             refresh: RefreshState {

@@ -61,7 +61,8 @@ impl Logins {
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::LoginInProgress`] if
-    /// other starts interfere, [`AppError::Store`].
+    /// other starts interfere, [`AppError::UnknownToken`] if the caller's token was revoked meanwhile,
+    /// [`AppError::Store`].
     #[tracing::instrument(name = "logins.start", skip_all, fields(provider.name = %name))]
     pub async fn start(
         self: &Arc<Self>,
@@ -124,9 +125,13 @@ impl Logins {
     async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
         let (sealed, author) = (self.vault.seal_login(&fresh)?, &self.vault.author(now));
         for _ in 0..TRIES {
-            let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, author).await? else {
-                tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
-                return Ok(fresh);
+            let earlier = match self.store.begin(&sealed, author).await? {
+                BeginOutcome::Begun => {
+                    tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
+                    return Ok(fresh);
+                }
+                BeginOutcome::CallerGone => return Err(AppError::UnknownToken),
+                BeginOutcome::AlreadyPending(earlier) => earlier,
             };
             let id = earlier.session.id.clone();
             match self.vault.open_login(*earlier) {

@@ -55,6 +55,12 @@ impl InvalidRequest {
         Self { message, param: Some("previous_response_id".to_owned()), code: TOO_LARGE }
     }
 
+    /// Returns the error for a long value that is not the string that the backend needs.
+    pub(super) fn too_long_json(param: &str) -> Self {
+        let message = format!("The value of '{param}' is too long for JSON that is not a string. Send it as a string.");
+        Self { message, param: Some(param.to_owned()), code: TOO_LARGE }
+    }
+
     /// Returns the error for a page of a list that begins after an unknown item.
     pub fn unknown_after(id: &str) -> Self {
         Self::unsupported_value("after", &format!("the list has no item '{}'.", shown(id)))

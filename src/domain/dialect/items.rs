@@ -275,7 +275,7 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Re
         out.text(name, &text);
     }
     if let Some(name) = refused_member {
-        out.text(name, &arguments(&kind, item.take_as_text(name)));
+        out.text(name, &arguments(&kind, item.take_as_text(name)?));
     }
     if let Some(parts) = parts {
         let _replaced = item.take("output");

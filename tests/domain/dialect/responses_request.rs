@@ -289,6 +289,22 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
     }
 }
 
+/// The text of such an object can be twice as long, so it is bounded by itself.
+#[test]
+fn long_json_is_not_made_a_string() {
+    const MAX: usize = 4 * 1024 * 1024;
+    let object_of = |bytes: usize| json!({"a": "\"".repeat((bytes - r#"{"a":""}"#.len()) / 2)});
+    let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+    let request = |output: Value| {
+        with(&json!({"input": [call, {"type": "function_call_output", "call_id": "c", "output": output}]}))
+    };
+    let (sent, _) = translate(&request(object_of(MAX))).unwrap();
+    assert_eq!(sent["input"][1]["output"].as_str().unwrap().len(), MAX);
+    let (code, param, message) = refusal(&request(object_of(MAX + 2)));
+    assert_eq!((code, param.as_deref()), (TOO_LARGE, Some("input[1].output")), "{message}");
+    assert!(translate(&request("\"".repeat(MAX).into())).is_ok(), "a string stays one");
+}
+
 #[test]
 fn numbers_and_escapes_keep_their_spelling() {
     let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;

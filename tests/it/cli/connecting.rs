@@ -1,13 +1,22 @@
 //! Tests of how commands find the gateway and its token, when they do not send the token, and how they read secrets.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown},
+        process::CommandExt,
+    },
+    process::Command,
+};
 
+use goclaw::adapters::diagnosis::user_listening_at;
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 
 use super::{ACTIVE, NO_TOKENS_FOUND, assert_output, masked_output, transcript};
 use crate::support::{
-    gateway::{CommandOutput, Home, free_port},
+    gateway::{CommandOutput, Home, eventually, free_port},
     provider::Provider,
 };
 
@@ -34,6 +43,54 @@ async fn the_health_command_reads_no_token() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("the mode");
     assert_output(&home.run(&["health"]), 0, "The gateway at ");
     assert_output(&home.run(&["tokens", "list"]), 1, &format!("{} may be read by others", file.display()));
+}
+
+#[test]
+fn the_user_that_listens_at_an_address_is_found() {
+    let own = fs::metadata("/proc/self").expect("this process").uid();
+    for (listens_at, reached_at) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("[::]", "127.0.0.1"),
+        ("[::1]", "[::1]"),
+        ("[::]", "[::1]"),
+    ] {
+        // A machine may have no IPv6.
+        let Ok(listener) = TcpListener::bind(format!("{listens_at}:0")) else { continue };
+        let port = listener.local_addr().expect("an address").port();
+        let address: SocketAddr = format!("{reached_at}:{port}").parse().expect("an address");
+        assert_eq!(user_listening_at(address), Some(own), "{listens_at}");
+    }
+}
+
+/// While the gateway does not run, any user of the machine can listen on its port.
+#[tokio::test]
+async fn the_token_is_not_sent_to_a_program_of_another_user() {
+    const USER: u32 = 12_345;
+    let home = Home::without_provider();
+    home.start().await.stop().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("the mode");
+    let (program, data) = (folder.path().join("goclaw"), folder.path().join("data"));
+    fs::copy(env!("CARGO_BIN_EXE_goclaw"), &program).expect("a copy that the other user can run");
+    fs::create_dir(&data).expect("a folder");
+    // Only root can run a program as another user.
+    if chown(&data, Some(USER), Some(USER)).is_err() {
+        return;
+    }
+    let template = home.command(&[]);
+    let variables = template.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let mut other = Command::new(&program);
+    other.arg("serve").env_clear().envs(variables).env("GOCLAW_DATA_DIR", &data).current_dir("/").uid(USER).gid(USER);
+    let mut other = home.spawn(other, "other");
+    eventually("the other user's program", || async { (home.run(&["health"]).code == Some(0)).then_some(()) }).await;
+    let refused = home.run(&["auth", "status"]);
+    let mut trusting = home.command(&["auth", "status"]);
+    trusting.env("GOCLAW_INSECURE", "1");
+    let trusting = CommandOutput::of(trusting);
+    other.kill().and_then(|()| other.wait()).expect("it ends");
+    assert_output(&refused, 1, "user 12345 listens on 127.0.0.1:");
+    assert_eq!(trusting.code, Some(4), "the other gateway refuses the token: {trusting:?}");
 }
 
 /// A namespace with a service called `goclaw` sets these variables in every container.

@@ -16,16 +16,17 @@ use url::Url;
 use crate::support::{gateway::Home, terminal::in_terminal};
 
 #[test]
-fn control_characters_are_replaced() {
+fn control_and_invisible_characters_are_replaced() {
     assert_eq!(printable("two\nlines"), "two\nlines");
+    assert_eq!(printable("a\u{202e}b\u{200b}\u{e0041}"), "a\u{fffd}b\u{fffd}\u{fffd}");
     assert_eq!(printable("\x1b]0;title\x07\r\u{9b}2J"), "\u{fffd}]0;title\u{fffd}\u{fffd}\u{fffd}2J");
 }
 
 #[test]
 fn escaped_json_has_the_same_value() {
-    let raw = "{\"a\": \"x\u{9b}\u{7f}\"}\n";
+    let raw = "{\"a\": \"x\u{9b}\u{7f}\u{202e}\u{e0041}\"}\n";
     let printed = printable_json(raw);
-    assert_eq!(printed, "{\"a\": \"x\\u009b\\u007f\"}\n");
+    assert_eq!(printed, "{\"a\": \"x\\u009b\\u007f\\u202e\\udb40\\udc41\"}\n");
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(value(&printed), value(raw));
 }

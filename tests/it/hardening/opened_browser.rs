@@ -40,7 +40,8 @@ fn command_in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
 async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_nothing() {
     let home = Home::without_provider()
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__AUTHORIZE_URL", AUTHORIZE_URL)
-        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag");
+        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag")
+        .with("OPENAI_API_KEY", "goclaw_the-token-of-a-program");
     let gateway = home.start().await;
     let bin = install_opener(&home.path().join("bin"));
 
@@ -64,7 +65,9 @@ async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_no
     assert_eq!((count, mode), ("1", "600"));
     assert_eq!([left, living, other].map(|file| file.exists()), [false, true, true]);
     assert!(Path::new(page).starts_with(home.path()), "{page}");
-    assert!(!environment.contains("GOCLAW_") && !environment.contains("state="), "{environment}");
+    for secret in ["GOCLAW_", "goclaw_the-token-of-a-program", "state="] {
+        assert!(!environment.contains(secret), "{environment}");
+    }
     // The file leads to the printed address, which belongs to the gateway's login.
     let printed_address = eventually("the address to be printed", || async {
         let printed = home.printed("login", "stdout");

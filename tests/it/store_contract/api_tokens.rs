@@ -5,18 +5,20 @@ use std::{sync::Arc, time::Duration};
 use goclaw::{
     domain::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, Lineage, NewToken, SealedApiToken, TokenDigest},
-        ids::DisplayName,
+        ids::{DisplayName, Principal},
+        login::SealedLogin,
+        login_outcome::{LoginOutcome, LoginProgress},
         scope::Scopes,
         sealed_secret::SealedSecret,
     },
-    ports::{ApiTokenStore, TokenStored},
+    ports::{ApiTokenStore, BeginOutcome, LoginStore, TokenStored},
 };
 use tokio::task::JoinSet;
 
 use super::{
     contract,
     fixtures::Fixture,
-    samples::{at, author},
+    samples::{at, author, login},
 };
 
 contract!(
@@ -28,6 +30,9 @@ contract!(
     expired_tokens_are_deleted_with_their_descendants,
     removing_a_token_removes_its_descendants,
     remove_all_deletes_the_page_s_tokens_and_on_request_the_programs,
+    removing_a_program_s_token_cancels_its_logins,
+    remove_all_cancels_the_logins_of_the_owner_and_on_request_of_the_programs,
+    a_program_without_a_token_begins_no_login,
     two_programs_cannot_have_one_name,
     note_use_stores_the_time_of_the_last_use,
     a_rotation_keeps_the_old_token_beside_the_new_one,
@@ -176,6 +181,62 @@ async fn remove_all_deletes_the_page_s_tokens_and_on_request_the_programs(fixtur
     assert_eq!(store.remove_all(true, &author(at(0))).await.unwrap(), 2);
     assert_eq!(store.list().await.unwrap(), []);
     assert_eq!(store.remove_all(true, &author(at(0))).await.unwrap(), 0);
+}
+
+/// Begins the login `number` of a principal.
+async fn begin(store: &impl LoginStore, number: u8, principal: &Principal) -> SealedLogin {
+    let login = login(number, &format!("account-{number}"), principal.as_str(), at(0));
+    assert_eq!(store.begin(&login, &author(at(0))).await.expect("no store error"), BeginOutcome::Begun);
+    login
+}
+
+async fn progress(store: &impl LoginStore, login: &SealedLogin) -> LoginProgress {
+    store.by_id(&login.session.id).await.expect("no store error").expect("the login").progress
+}
+
+fn principal(token: &SealedApiToken) -> Principal {
+    Principal::program(token.token.id.as_str())
+}
+
+const CANCELLED: LoginProgress = LoginProgress::Ended(LoginOutcome::Cancelled);
+
+async fn removing_a_program_s_token_cancels_its_logins(fixture: impl Fixture) {
+    let (tokens, logins) = (fixture.api_tokens(), fixture.store());
+    let (removed, other) = (program(1, 0), program(2, 1));
+    put(&tokens, &[removed.clone(), other.clone()]).await;
+    let pending = begin(&*logins, 1, &principal(&removed)).await;
+    let exchanging = begin(&*logins, 2, &principal(&removed)).await;
+    logins.claim(&exchanging.session.id, at(1)).await.unwrap();
+    let others = [begin(&*logins, 3, &principal(&other)).await, begin(&*logins, 4, &Principal::gateway_token()).await];
+    assert!(tokens.remove(&removed.token.id, &author(at(2))).await.unwrap());
+    for cancelled in [pending, exchanging] {
+        assert_eq!(progress(&*logins, &cancelled).await, CANCELLED);
+    }
+    for login in others {
+        assert_eq!(progress(&*logins, &login).await, LoginProgress::Pending);
+    }
+}
+
+async fn remove_all_cancels_the_logins_of_the_owner_and_on_request_of_the_programs(fixture: impl Fixture) {
+    let (tokens, logins) = (fixture.api_tokens(), fixture.store());
+    let program = program(1, 0);
+    put(&tokens, &[program.clone(), session(2, 1)]).await;
+    let of_owner = begin(&*logins, 1, &Principal::gateway_token()).await;
+    let of_program = begin(&*logins, 2, &principal(&program)).await;
+    tokens.remove_all(false, &author(at(1))).await.unwrap();
+    assert_eq!(progress(&*logins, &of_owner).await, CANCELLED);
+    assert_eq!(progress(&*logins, &of_program).await, LoginProgress::Pending);
+    tokens.remove_all(true, &author(at(2))).await.unwrap();
+    assert_eq!(progress(&*logins, &of_program).await, CANCELLED);
+}
+
+async fn a_program_without_a_token_begins_no_login(fixture: impl Fixture) {
+    let (logins, removed) = (fixture.store(), program(1, 0));
+    let login = login(1, "work", principal(&removed).as_str(), at(0));
+    assert_eq!(logins.begin(&login, &author(at(0))).await.unwrap(), BeginOutcome::CallerGone);
+    assert_eq!(logins.open_logins(at(0)).await.unwrap(), []);
+    put(&fixture.api_tokens(), &[removed]).await;
+    assert_eq!(logins.begin(&login, &author(at(0))).await.unwrap(), BeginOutcome::Begun);
 }
 
 async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {

@@ -6,18 +6,22 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, Store, audit::append};
+use super::{
+    Connection, Store,
+    audit::append,
+    logins::{CANCELLABLE, cancel},
+};
 use crate::{
     adapters::store::{
         error::TransactionError,
         rows::Place,
-        schema::api_tokens as table,
+        schema::{api_tokens as table, login_sessions},
         stored_text::{NullableText, StoredText},
     },
     domain::{
         api_token::{ApiToken, ApiTokenId, Grant, SealedApiToken, TokenDigest},
         audit::AuditEvent,
-        ids::DisplayName,
+        ids::{DisplayName, Principal},
         sealed_secret::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
@@ -93,6 +97,19 @@ async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Resul
     Ok(true)
 }
 
+/// Cancels the logins under way of principals whose tokens were deleted.
+async fn cancel_logins_of(
+    connection: &mut Connection,
+    principals: &[Principal],
+    author: &Author,
+) -> Result<(), TransactionError> {
+    let names: Vec<&str> = principals.iter().map(Principal::as_str).collect();
+    let logins = login_sessions::principal.eq_any(names).and(login_sessions::outcome.eq_any(CANCELLABLE));
+    let logins = login_sessions::table.filter(logins).select(login_sessions::id);
+    let ids: Vec<StoredText> = logins.load(connection).await?;
+    cancel(connection, ids, author).await.map(drop)
+}
+
 #[async_trait]
 impl ApiTokenStore for Store {
     async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError> {
@@ -162,6 +179,7 @@ impl ApiTokenStore for Store {
                     delete(connection, child, author).await?;
                 }
             }
+            cancel_logins_of(connection, &[Principal::program(id.as_str())], author).await?;
             Ok(true)
         })
         .await
@@ -177,6 +195,9 @@ impl ApiTokenStore for Store {
             for id in &ids {
                 delete(connection, &id.0, author).await?;
             }
+            let mut principals: Vec<_> = ids.iter().map(|id| Principal::program(&id.0)).collect();
+            principals.push(Principal::gateway_token());
+            cancel_logins_of(connection, &principals, author).await?;
             Ok(ids.len())
         })
         .await

@@ -24,11 +24,36 @@ impl ChangeFeed for Store {
             table::feedback,
             now_on_server(),
         ));
-        let row = self.run("read the change feed", async |connection| Ok(row.first::<Row>(connection).await?)).await?;
-        let (accounts, logins, api_tokens, keys, feedback, server_time) = row;
+        let found = self
+            .run("read the change feed", async |connection| Ok(row.first::<Row>(connection).await.optional()?))
+            .await?;
+        let Some((accounts, logins, api_tokens, keys, feedback, server_time)) = found else {
+            return self.restore_marks().await;
+        };
         compare_clocks(server_time);
         let [accounts, logins, api_tokens, keys, feedback] =
             [accounts, logins, api_tokens, keys, feedback].map(|mark| ChangeMark(mark.into()));
         Ok(ChangeMarks { accounts, logins, api_tokens, keys, feedback })
+    }
+}
+
+impl Store {
+    /// Restores the row. Without it, the triggers would change nothing, and no replica would notice a revocation. The
+    /// time is a new mark, so that each replica reads all subjects.
+    async fn restore_marks(&self) -> Result<ChangeMarks, StoreError> {
+        let mark = self.local.now().unix_millis().to_string();
+        let row = diesel::insert_into(table::table).values((
+            table::id.eq(1),
+            table::accounts.eq(mark.clone()),
+            table::logins.eq(mark.clone()),
+            table::api_tokens.eq(mark.clone()),
+            table::keys.eq(mark.clone()),
+            table::feedback.eq(mark.clone()),
+        ));
+        let row = row.on_conflict_do_nothing();
+        self.run("restore the change feed", async |connection| Ok(row.execute(connection).await.map(drop)?)).await?;
+        tracing::error!("restored the row of change_feed: somebody else can write to the database");
+        let mark = || ChangeMark(mark.clone());
+        Ok(ChangeMarks { accounts: mark(), logins: mark(), api_tokens: mark(), keys: mark(), feedback: mark() })
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         error::TransactionError,
         json_text::Document,
         rows::Place,
-        schema::login_sessions as table,
+        schema::{api_tokens, login_sessions as table},
         stored_text::{NullableText, StoredText},
     },
     domain::{
@@ -147,6 +147,7 @@ const UNCONFIRMED: &str = LoginProgress::Unconfirmed.as_str();
 /// Ended, but the replica that has redeemed the code may still save the tokens.
 const INTERRUPTED: &str = LoginProgress::Ended(LoginOutcome::Interrupted).as_str();
 const NOT_ENDED: [&str; 3] = [PENDING, EXCHANGING, UNCONFIRMED];
+pub(super) const CANCELLABLE: [&str; 3] = [PENDING, EXCHANGING, INTERRUPTED];
 
 #[async_trait]
 impl LoginStore for Store {
@@ -156,6 +157,11 @@ impl LoginStore for Store {
         let of_principal = table::provider.eq(name).and(table::principal.eq(principal));
         let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING)));
         self.write("begin a login", async |connection| {
+            if let Some(token) = login.session.principal.program_token()
+                && api_tokens::table.find(token).count().get_result::<i64>(connection).await? == 0
+            {
+                return Ok(BeginOutcome::CallerGone);
+            }
             expire(connection, &author.gateway()).await?;
             if let Some(earlier) = pending.select(LoginRow::as_select()).first(connection).await.optional()? {
                 let earlier: LoginRow = earlier;
@@ -283,17 +289,10 @@ impl LoginStore for Store {
     }
 
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
-        const OUTCOME: LoginOutcome = LoginOutcome::Cancelled;
-        let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
-        let cancel = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(OUTCOME, author.at));
-        let cancel = cancel.returning((table::id, table::provider));
-        let interrupted = table::table.filter(table::provider.eq(name.as_str()).and(table::outcome.eq(INTERRUPTED)));
-        let cancel_interrupted = diesel::update(interrupted).set(ProgressRow::ended(OUTCOME, author.at));
+        let logins = table::table.filter(table::provider.eq(name.as_str()).and(table::outcome.eq_any(CANCELLABLE)));
         self.write("cancel the logins under way", async |connection| {
-            let ended: Vec<EndedLogin> = cancel.get_results(connection).await?;
-            append_ends(connection, &ended, OUTCOME, author).await?;
-            cancel_interrupted.execute(connection).await?;
-            Ok(ended.len())
+            let ids: Vec<StoredText> = logins.select(table::id).load(connection).await?;
+            cancel(connection, ids, author).await
         })
         .await
     }
@@ -327,6 +326,23 @@ async fn expire(connection: &mut Connection, author: &Author) -> Result<usize, T
     let expired: Vec<EndedLogin> = expire.get_results(connection).await?;
     append_ends(connection, &expired, OUTCOME, author).await?;
     Ok(expired.len())
+}
+
+/// Cancels those of the logins whose tokens may still be saved without a confirmation. Returns how many were under way.
+pub(super) async fn cancel(
+    connection: &mut Connection,
+    ids: Vec<StoredText>,
+    author: &Author,
+) -> Result<usize, TransactionError> {
+    let ids: Vec<String> = ids.into_iter().map(String::from).collect();
+    let end = || ProgressRow::ended(LoginOutcome::Cancelled, author.at);
+    let under_way = table::id.eq_any(ids.clone()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
+    let cancelled = diesel::update(table::table.filter(under_way)).set(end()).returning((table::id, table::provider));
+    let ended: Vec<EndedLogin> = cancelled.get_results(connection).await?;
+    append_ends(connection, &ended, LoginOutcome::Cancelled, author).await?;
+    let interrupted = table::id.eq_any(ids).and(table::outcome.eq(INTERRUPTED));
+    diesel::update(table::table.filter(interrupted)).set(end()).execute(connection).await?;
+    Ok(ended.len())
 }
 
 /// The id and the account of a login that has ended.

@@ -1,8 +1,8 @@
 //! Opens a SQLite database: creates the file with mode 0600 and migrates the schema.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -67,6 +67,7 @@ impl SqliteStore {
         let name = path.display().to_string();
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
+        close_to_others(path);
 
         let _lock = lock_for_migration(path, &name, local.as_ref()).await?;
         let mut config = ManagerConfig::<Connection>::default();
@@ -87,6 +88,21 @@ impl SqliteStore {
         migrate(&mut AsyncMigrationHarness::new(connection), MIGRATIONS, &name)?;
         let (health, skipped) = (Arc::default(), SkippedRows::default());
         Ok(Self { pool, local, health, boot_id: boot_id().map(Into::into), skipped })
+    }
+}
+
+/// Takes the access of all users but its owner and group from the database and its side files. A file that belongs to
+/// another user stays as it is.
+fn close_to_others(path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        let Ok(metadata) = fs::metadata(&file) else { continue };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o007 != 0 && fs::set_permissions(&file, Permissions::from_mode(mode & 0o770)).is_ok() {
+            tracing::warn!(path = %file.display(), mode = %format!("{mode:04o}"),
+                "every user of this machine could open a file of the database; others cannot any more");
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl<'a> ToolOutput<'a> {
             None => Text::of(content).is_none(),
         });
         if is_other_json {
-            return Ok(Self::Text(message.take_as_text("content").unwrap_or(Text::EMPTY)));
+            return Ok(Self::Text(message.take_as_text("content")?.unwrap_or(Text::EMPTY)));
         }
         match message.take_text_or_list("content")? {
             None => Ok(Self::Text(Text::EMPTY)),

@@ -168,7 +168,7 @@ impl<'a> Translation<'a, '_> {
         self.out.word("type", kind);
         self.out.text("call_id", &call_id::shorten(id.clone()));
         self.out.text("name", &call_name::accepted(call.need_text("name")?));
-        self.out.text(input, &items::arguments(kind, call.take_as_text(input)));
+        self.out.text(input, &items::arguments(kind, call.take_as_text(input)?));
         self.out.end_object();
         Ok(())
     }

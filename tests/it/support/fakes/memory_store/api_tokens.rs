@@ -5,6 +5,7 @@ use goclaw::{
     domain::{
         api_token::{ApiToken, ApiTokenId, SealedApiToken},
         audit::AuditEvent,
+        ids::Principal,
         time::Timestamp,
     },
     ports::{ApiTokenStore, Author, StoreError, StoreTrouble, TokenStored},
@@ -99,6 +100,7 @@ impl ApiTokenStore for MemoryStore {
                 parents.push(child);
             }
         }
+        tables.cancel(author, |login| login.session.principal == Principal::program(id.as_str()));
         Ok(true)
     }
 
@@ -109,6 +111,9 @@ impl ApiTokenStore for MemoryStore {
         for id in &ids {
             tables.delete_token(id, author);
         }
+        let mut principals: Vec<_> = ids.iter().map(|id| Principal::program(id.as_str())).collect();
+        principals.push(Principal::gateway_token());
+        tables.cancel(author, |login| principals.contains(&login.session.principal));
         Ok(ids.len())
     }
 

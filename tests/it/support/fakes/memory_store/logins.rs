@@ -24,8 +24,12 @@ impl LoginStore for MemoryStore {
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError> {
         let now = author.at;
         let mut tables = self.tables_to("begin a login").await?;
-        tables.expire(&author.gateway());
         let session = &login.session;
+        let is_stored = |id: &str| tables.api_tokens.iter().any(|stored| stored.token.id.as_str() == id);
+        if !session.principal.program_token().is_none_or(is_stored) {
+            return Ok(BeginOutcome::CallerGone);
+        }
+        tables.expire(&author.gateway());
         let open = tables
             .logins
             .iter()
@@ -125,11 +129,7 @@ impl LoginStore for MemoryStore {
 
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
-        let is_under_way = |login: &SealedLogin| login.session.name == *name && is_pending_or_exchanging(login);
-        let cancelled = tables.end(LoginOutcome::Cancelled, author, is_under_way);
-        let is_interrupted = |login: &SealedLogin| login.session.name == *name && login.progress == INTERRUPTED;
-        tables.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), author.at, is_interrupted);
-        Ok(cancelled)
+        Ok(tables.cancel(author, |login| login.session.name == *name))
     }
 
     async fn sweep(&self, stuck_after: Duration, keep: Duration, author: &Author) -> Result<usize, StoreError> {
@@ -170,6 +170,15 @@ impl Tables {
             login.session.name == name && login.progress == INTERRUPTED && is_earlier
         });
         None
+    }
+
+    /// Cancels the logins whose tokens may still be saved. Returns how many of them were under way.
+    pub(super) fn cancel(&mut self, author: &Author, which: impl Fn(&SealedLogin) -> bool) -> usize {
+        let cancelled =
+            self.end(LoginOutcome::Cancelled, author, |login| which(login) && is_pending_or_exchanging(login));
+        let is_interrupted = |login: &SealedLogin| which(login) && login.progress == INTERRUPTED;
+        self.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), author.at, is_interrupted);
+        cancelled
     }
 
     /// Ends expired logins at their expiry time.
