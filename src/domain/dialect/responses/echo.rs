@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    dialect::{json_writer::JsonWriter, members::Members, raw_json::is_null},
+    dialect::{event::in_one_line, json_writer::JsonWriter, members::Members, raw_json::is_null},
     model_ref::ModelName,
 };
 
@@ -29,18 +29,18 @@ const FROM_REQUEST: usize = 7;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEcho {
     model: ModelName,
-    /// The values as JSON, in the order of [`FILLED_MEMBERS`].
+    /// The values as JSON in one line, in the order of [`FILLED_MEMBERS`].
     members: [Option<Box<str>>; FROM_REQUEST],
     /// The value of `store`. The backend always returns false, because only the gateway stores responses.
     is_stored: bool,
 }
 
 impl RequestEcho {
-    /// Copies the members of a request.
+    /// Copies the members of a request. The caller's line breaks between values would end a `data` line of the stream.
     pub(super) fn of(model: ModelName, body: &Members<'_>) -> Self {
         let mut members = [const { None }; FROM_REQUEST];
         for (member, (name, _)) in members.iter_mut().zip(FILLED_MEMBERS) {
-            *member = body.get(name).map(|value| value.get().into());
+            *member = body.get(name).map(|value| in_one_line(value).into());
         }
         Self { model, members, is_stored: false }
     }
