@@ -15,6 +15,7 @@
 mod cache_key;
 mod call_id;
 pub mod chat;
+mod compaction;
 mod embeddings;
 mod event;
 mod failure;
@@ -41,6 +42,7 @@ pub use cache_key::CacheScope;
 pub use chat::{
     ChatOptions, ChatRequest, ChatStream, CompletionReader, ReasonedCall, ReasonedCalls, TranslatedChat, legacy,
 };
+pub use compaction::{compaction_of, complete_compaction};
 pub use embeddings::{EmbeddingsConverter, EmbeddingsRequest};
 pub use event::has_output;
 pub use failure::ResponseFailure;
