@@ -69,6 +69,23 @@ fn an_existing_output_is_kept() {
 }
 
 #[test]
+fn missing_tokens_written_to_the_cache_are_reported_as_zero() {
+    for (details, expected) in [
+        (json!({"cached_tokens": 1}), json!({"cached_tokens": 1, "cache_write_tokens": 0})),
+        (json!({"cached_tokens": 1, "cache_write_tokens": null}), json!({"cached_tokens": 1, "cache_write_tokens": 0})),
+        (json!({"cached_tokens": 1, "cache_write_tokens": 2}), json!({"cached_tokens": 1, "cache_write_tokens": 2})),
+        (json!(null), json!(null)),
+    ] {
+        let completed = |details: Value| {
+            let usage = json!({"input_tokens": 3, "input_tokens_details": details, "total_tokens": 3});
+            json!({"id": "r", "output": [item("a")], "usage": usage})
+        };
+        let events = [json!({"type": "response.completed", "response": completed(details)})];
+        assert_eq!(response(&events), Ok(Some(completed(expected))));
+    }
+}
+
+#[test]
 fn items_without_an_index_keep_their_order() {
     let done = |id| json!({"type": "response.output_item.done", "item": item(id)});
     let events = [done("a"), done("b"), json!({"type": "response.completed", "response": {}})];
