@@ -79,6 +79,7 @@ impl Fixture {
             ("tools", json!([{"type": "image_generation", "n": 2}]), 400, json!("unknown_parameter")),
             ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),
             ("service_tier", json!("fast"), 400, Value::Null),
+            ("text", json!({"format": {"type": "json_object"}}), 400, Value::Null),
         ] {
             let mut body = prompt();
             body[member] = value;
