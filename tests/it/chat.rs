@@ -31,6 +31,24 @@ fn chunks(text: &str) -> (Vec<Value>, bool) {
 }
 
 #[tokio::test]
+async fn a_system_message_may_ask_for_a_json_object() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let mut body = prompt("Hello");
+    body["response_format"] = json!({"type": "json_object"});
+    let refused = chat(&gateway, body.clone()).await;
+    // The provider's own reason.
+    assert!(refused.status == 400 && refused.text.contains("json_object"), "{}", refused.text);
+    body["messages"] = json!([{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hello"}]);
+    let whole = chat(&gateway, body).await;
+    assert_eq!(
+        (whole.status, &whole.json()["choices"][0]["message"]["content"]),
+        (200, &json!("{}")),
+        "{}",
+        whole.text
+    );
+}
+
+#[tokio::test]
 async fn a_completion_is_one_object_or_a_stream_of_chunks() {
     let (_provider, _home, gateway) = signed_in().await;
     let whole = chat(&gateway, prompt("Hello")).await;

@@ -1,4 +1,4 @@
-//! Tests of legacy completions, embeddings and images, and of the reasoning in chat responses.
+//! Tests of compactions, legacy completions, embeddings and images, and of the reasoning in chat responses.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -86,6 +86,52 @@ async fn a_legacy_completion_is_sent_as_a_user_message() {
     }
     let elsewhere = complete(json!({"model": "dashscope/qwen-plus"})).await;
     assert_eq!(permanent_error(&elsewhere).1, "unsupported_api", "{}", elsewhere.text);
+}
+
+#[tokio::test]
+async fn a_compacted_conversation_can_be_continued() {
+    let (provider, _home, gateway) = signed_in().await;
+    let path = "/backend-api/codex/responses/compact";
+    // The request of the Codex CLI.
+    let input = json!([{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello there"}]}]);
+    let body = json!({"model": "openai-codex/gpt-5.5", "input": input, "instructions": "Be brief.", "tools": [],
+        "parallel_tool_calls": false, "reasoning": {"effort": "low"}, "prompt_cache_key": "k", "tool_choice": "auto"});
+    let compacted = gateway.post("/v1/responses/compact", body).await;
+    let whole = compacted.json();
+    assert_eq!((compacted.status, &whole["object"]), (200, &json!("response.compaction")), "{}", compacted.text);
+    assert!(whole["id"].is_string() && whole["created_at"].as_u64() > Some(0), "{whole}");
+    assert_eq!(
+        (&whole["output"][0], &whole["output"][1]["type"], whole["output"].as_array().map(Vec::len)),
+        (&input[0], &json!("compaction"), Some(2))
+    );
+    assert_eq!(compacted.header("goclaw-ignored-parameters"), "tool_choice");
+    assert_eq!(provider.outcomes(path).await.len(), 1);
+
+    let mut input = whole["output"].as_array().expect("items").clone();
+    input.push(json!({"role": "user", "content": "Go on"}));
+    let next = gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": input})).await;
+    assert_eq!(next.status, 200, "{}", next.text);
+    let id = next.json()["id"].clone();
+    let again = gateway.post("/v1/responses/compact", json!({"model": "gpt-5.5", "previous_response_id": id})).await;
+    let users =
+        again.json()["output"].as_array().map(|items| items.iter().filter(|item| item["role"] == "user").count());
+    assert_eq!((again.status, users), (200, Some(2)), "{}", again.text);
+
+    for (members, status, code) in [
+        (json!({"model": "gpt-5.5"}), 400, "missing_required_parameter"),
+        (
+            json!({"model": "gpt-5.5", "input": "Hi", "previous_response_id": "resp_0"}),
+            400,
+            "previous_response_not_found",
+        ),
+        (json!({"model": "gpt-0", "input": "Hi"}), 404, "model_not_found"),
+        (json!({"model": "dashscope/qwen-plus", "input": "Hi"}), 400, "unsupported_api"),
+    ] {
+        let refused = gateway.post("/v1/responses/compact", members.clone()).await;
+        let (seen, seen_code, _param) = permanent_error(&refused);
+        assert_eq!((seen, seen_code), (status, json!(code)), "{members}");
+    }
 }
 
 async fn gateway_with_dashscope() -> (Provider, Home, Gateway) {

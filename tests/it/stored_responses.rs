@@ -71,6 +71,13 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     for reader in [&editor, &gateway.token] {
         assert_eq!(gateway.call_as(reader, Method::GET, &path, None).await.json(), response);
     }
+    assert_eq!(gateway.call_as(&editor, Method::GET, &format!("{path}?stream=false"), None).await.json(), response);
+    let streamed = gateway.call_as(&editor, Method::GET, &format!("{path}?stream=true"), None).await;
+    let error = &streamed.json()["error"];
+    assert_eq!(
+        (streamed.status, &error["code"], &error["param"]),
+        (400, &json!("unsupported_parameter"), &json!("stream"))
+    );
     let list_items = async |query: &str| {
         let listed = gateway.call_as(&editor, Method::GET, &format!("{path}/input_items{query}"), None).await;
         assert_eq!(listed.status, 200, "{}", listed.text);

@@ -1,6 +1,6 @@
 //! Reads from a request the question for the model, the tools, and whether the client wants reasoning.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::request::{ModelRequest, text};
 use crate::model::{Question, Tool, ToolChoice};
@@ -27,10 +27,16 @@ pub(super) fn question(request: &ModelRequest) -> Question {
         tools: functions.filter_map(tool).collect(),
         choice: ToolChoice::read(request.get("tool_choice"), |choice| choice.get("name")),
         parallel: request.get("parallel_tool_calls") != Some(&Value::Bool(false)),
-        schema: format
-            .filter(|format| text(format, "type") == Some("json_schema"))
-            .and_then(|format| format.get("schema"))
-            .cloned(),
+        schema: format.and_then(schema),
+    }
+}
+
+/// Returns the schema of the text. In the format `json_object`, any object will do.
+fn schema(format: &Value) -> Option<Value> {
+    match text(format, "type") {
+        Some("json_schema") => format.get("schema").cloned(),
+        Some("json_object") => Some(json!({"type": "object"})),
+        _ => None,
     }
 }
 

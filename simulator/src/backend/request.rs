@@ -88,6 +88,7 @@ impl ModelRequest {
         let input = request.get("input").and_then(Value::as_array).ok_or("Input must be a list")?;
         request.check_choices()?;
         input::check_items(input)?;
+        request.check_json_object()?;
         input::check_tools(request.list("tools"))?;
         if !models.iter().any(|known| known == request.model()) {
             let model = request.model();
@@ -111,6 +112,19 @@ impl ModelRequest {
             }
             None => Ok(()),
         }
+    }
+
+    /// Requires the word "JSON" in a message of the input if the text is to be any JSON object.
+    fn check_json_object(&self) -> Result<(), Refusal> {
+        let format = self.get("text").and_then(|text| text.get("format"));
+        let is_wanted = format.and_then(|format| text(format, "type")) == Some("json_object");
+        let mut contents = self.input().iter().filter_map(|item| item.get("content"));
+        if is_wanted && !contents.any(|content| content.to_string().to_ascii_lowercase().contains("json")) {
+            let message = "Response input messages must contain the word 'json' in some form to use 'text.format' of \
+                type 'json_object'.";
+            return Err(Refusal::of_api(400, None, "input", message));
+        }
+        Ok(())
     }
 
     /// Requires `store: false` and `stream: true`; the backend supports nothing else.

@@ -95,6 +95,7 @@ impl Fixture {
             ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),
             ("service_tier", json!("fast"), 400, Value::Null),
             ("service_tier", json!("auto"), 400, Value::Null),
+            ("text", json!({"format": {"type": "json_object"}}), 400, Value::Null),
         ] {
             let mut body = prompt();
             body[member] = value;

@@ -176,6 +176,8 @@ async fn text_satisfies_the_requested_schema() {
     let frames = fixture.response_frames(&tokens, json!({"text": {"format": format}})).await;
     assert_eq!(text(&frames), r#"{"names":["text"],"kind":"a"}"#);
     assert_eq!(output(&frames)[0]["content"][0]["text"], text(&frames));
+    let any_object = json!({"text": {"format": {"type": "json_object"}}, "input": [user("Answer in JSON.")]});
+    assert_eq!(text(&fixture.response_frames(&tokens, any_object).await), "{}");
 }
 
 #[tokio::test]

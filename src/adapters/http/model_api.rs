@@ -17,7 +17,9 @@ use super::{
     authenticator::Caller,
     large_body::BudgetedBody,
     model_body::ModelBody,
-    model_shapes::{ChatShape, CompletionShape, EmbeddingsShape, ImageShape, ResponseShape, any_object, inline},
+    model_shapes::{
+        ChatShape, CompactionShape, CompletionShape, EmbeddingsShape, ImageShape, ResponseShape, any_object, inline,
+    },
     proxy_api,
     responses::{BAD_REQUEST, JSON, Json, LARGE_BODY, NOT_FOUND, OpenAiErrorResponse, PROVIDER, header, success},
     tags::Tag,
@@ -48,6 +50,22 @@ impl ModelApi {
         let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_response(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, reservation, &caller.0)))
+    }
+
+    /// Compact a conversation.
+    ///
+    /// The `output` of the response replaces the conversation in later requests. Only ChatGPT supports this.
+    #[oai(path = "/v1/responses/compact", method = "post", operation_id = "compactResponse")]
+    async fn compaction(
+        &self,
+        caller: Caller,
+        headers: &HeaderMap,
+        body: ModelBody<CompactionShape>,
+    ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
+        let BudgetedBody { body, reservation } = body.bytes;
+        let request = model_request(&caller, headers, body);
+        let response = caller.app().models.compact(request).await?;
+        Ok(WholeResponse(proxy_api::streamed(response, reservation, &caller.0)))
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).

@@ -16,6 +16,17 @@ impl Shape for ResponseShape {
         ("input", || MetaSchema { description: Some("A text, or a list of input items."), ..MetaSchema::ANY });
 }
 
+/// A compaction of the Responses API.
+pub(super) struct CompactionShape;
+
+impl Shape for CompactionShape {
+    const NAME: &'static str = "CompactResponseRequest";
+    const DESCRIPTION: &'static str =
+        "A compaction of OpenAI's Responses API; `docs/dialect.md` describes how each parameter is translated.";
+    const PROMPT: (&'static str, fn() -> MetaSchema) = ResponseShape::PROMPT;
+    const STREAMS: bool = false;
+}
+
 /// A request of the Chat Completions API.
 pub(super) struct ChatShape;
 

@@ -31,7 +31,7 @@ pub(super) enum RequiredPermission {
 
 /// The required permission of each operation, by `operationId`. Only the owner may call an operation that is missing
 /// here. A test compares this table with the OpenAPI document.
-const REQUIRED_PERMISSIONS: [(&str, RequiredPermission); 47] = [
+const REQUIRED_PERMISSIONS: [(&str, RequiredPermission); 48] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -45,6 +45,7 @@ const REQUIRED_PERMISSIONS: [(&str, RequiredPermission); 47] = [
     ("listActivity", ForAll(StatusRead)),
     ("listAuthEvents", ForAccount(StatusRead)),
     ("listProviders", ForSome(StatusRead)),
+    ("compactResponse", ForSome(Models)),
     ("createChatCompletion", ForSome(Models)),
     ("createCompletion", ForSome(Models)),
     ("createEmbeddings", ForSome(Models)),

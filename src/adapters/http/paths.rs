@@ -34,9 +34,9 @@ const CONTROL: [&str; 10] =
     ["activity", "audit", "auth", "events", "providers", "requests", "session", "sessions", "tokens", "usage"];
 
 /// The supported operations of OpenAI's API, for the error about an unknown path or method.
-pub(super) const SUPPORTED_OPERATIONS: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, \
-    /v1/completions, /v1/embeddings and /v1/images/generations, GET /v1/models, and the providers' own APIs below \
-    /v1/proxy/";
+pub(super) const SUPPORTED_OPERATIONS: &str = "the gateway offers POST /v1/responses, /v1/responses/compact, \
+    /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/images/generations, GET /v1/models, and the providers' \
+    own APIs below /v1/proxy/";
 
 pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_probe(path) && !is_page(path)

@@ -32,8 +32,15 @@ impl StoredResponsesApi {
         &self,
         caller: Caller,
         id: Path<String>,
+        /// Refused if true: a stored response is returned as a whole.
+        stream: Query<Option<bool>>,
     ) -> Result<StoredResponse, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND }>> {
-        Ok(StoredResponse(caller.app().models.retrieve_response(&caller.0.principal, &id.0).await?))
+        let whole = caller.app().models.retrieve_response(&caller.0.principal, &id.0).await?;
+        // An SDK that expects a stream would read JSON as a stream without events.
+        if stream.0 == Some(true) {
+            return Err(AppError::from(InvalidRequest::whole_response_only()).into());
+        }
+        Ok(StoredResponse(whole))
     }
 
     /// Delete a stored response.

@@ -3,6 +3,7 @@
 mod ask;
 mod call;
 mod chat;
+mod compaction;
 mod embeddings;
 mod feedback;
 mod images;

@@ -33,8 +33,8 @@ use crate::{
     ports::{ByteStream, UpstreamError, UpstreamResponse},
 };
 
-/// Maximum size in bytes of a stream that is collected into one response.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum size in bytes of a response that is kept in memory as a whole.
+pub(super) const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The response header that names the dropped parameters of a request, separated by commas.
 pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
@@ -100,7 +100,7 @@ impl Models {
 
     /// Translates a request, and inserts the items of earlier responses that it refers to. Also returns the response
     /// that it continues, and the permits for the memory of the recalled items.
-    async fn translate_response(
+    pub(super) async fn translate_response(
         &self,
         body: Bytes,
         model: &BackendModel,
@@ -253,7 +253,7 @@ impl ProxyResponse {
 
     /// Replaces the provider's name of the model with the caller's, because the Codex CLI reports any other name as a
     /// rerouted request.
-    fn with_model(mut self, backend_name: &str, name: &ModelName) -> Self {
+    pub(super) fn with_model(mut self, backend_name: &str, name: &ModelName) -> Self {
         if let Some(value) = self.headers.get_mut(MODEL_HEADER)
             && value == backend_name
             && let Ok(name) = HeaderValue::from_str(name.as_str())

@@ -66,6 +66,11 @@ impl InvalidRequest {
         Self::unsupported_value("after", &format!("the list has no item '{}'.", shown(id)))
     }
 
+    /// Returns the error for a stored response that is requested as a stream.
+    pub fn whole_response_only() -> Self {
+        Self::refused("stream", "A stored response is complete: leave it out.")
+    }
+
     pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported value for '{param}': {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_value" }

@@ -16,6 +16,7 @@ mod cache_key;
 mod call_id;
 mod call_name;
 pub mod chat;
+mod compaction;
 mod embeddings;
 mod event;
 mod failure;
@@ -42,6 +43,7 @@ pub use cache_key::CacheScope;
 pub use chat::{
     ChatOptions, ChatRequest, ChatStream, CompletionReader, ReasonedCall, ReasonedCalls, TranslatedChat, legacy,
 };
+pub use compaction::{compaction_of, complete_compaction};
 pub use embeddings::{EmbeddingsConverter, EmbeddingsRequest};
 pub use event::has_output;
 pub use failure::ResponseFailure;

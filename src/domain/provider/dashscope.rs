@@ -36,6 +36,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     models: Some(&ModelApi {
         dialect: Dialect::ChatCompletions,
         prompt_path: "compatible-mode/v1/chat/completions",
+        compact_path: None,
         embeddings_path: Some("compatible-mode/v1/embeddings"),
         models_path: "compatible-mode/v1/models",
         client_version: None,
@@ -50,6 +51,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
 pub(super) const CODING_PLAN: ModelApi = ModelApi {
     dialect: Dialect::ChatCompletions,
     prompt_path: "v1/chat/completions",
+    compact_path: None,
     embeddings_path: None,
     models_path: "v1/models",
     client_version: None,

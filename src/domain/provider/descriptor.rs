@@ -67,6 +67,8 @@ pub enum Dialect {
 pub struct ModelApi {
     pub dialect: Dialect,
     pub prompt_path: &'static str,
+    /// The path that compacts a conversation, if the provider has one.
+    pub compact_path: Option<&'static str>,
     /// The path for embeddings, if the provider has them.
     pub embeddings_path: Option<&'static str>,
     pub models_path: &'static str,

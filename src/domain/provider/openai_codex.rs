@@ -51,6 +51,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     models: Some(&ModelApi {
         dialect: Dialect::Codex,
         prompt_path: "codex/responses",
+        compact_path: Some("codex/responses/compact"),
         embeddings_path: None,
         models_path: "codex/models",
         // The backend lists the models for a version of the Codex CLI.

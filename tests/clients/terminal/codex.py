@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import subprocess
+import urllib.request
 from pathlib import Path
 
 from situations import FIRST_WORD, MODEL, PNG, STRUCTURED_ANSWER, UNKNOWN_MODEL
@@ -36,7 +37,11 @@ BUILT_IN_PROVIDER = f"""
 model = "gpt-5.5"
 openai_base_url = "{BASE_URL}"
 """
+# A model whose tools are in the input. The simulator refuses it without this header.
+LITE_MODEL = "gpt-5.4"
+LITE_HEADER = "x-openai-internal-codex-responses-lite"
 FOLDER = Path.cwd()
+SESSIONS = Path.home() / ".codex/sessions"
 # Commands of the model run without the CLI's own sandbox, which needs privileges that containers lack.
 EXEC = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
 
@@ -74,6 +79,11 @@ def write_file(name, content):
     path = FOLDER / name
     path.write_bytes(content)
     return str(path)
+
+
+def fetch(url):
+    request = urllib.request.Request(url, headers={"authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"})
+    return urllib.request.urlopen(request, timeout=10).read()
 
 
 @situation
@@ -148,6 +158,39 @@ def other_configurations():
         assert message["text"].startswith(FIRST_WORD), message
 
 
+@situation
+def lite_model():
+    # With a custom provider, the CLI reads the catalogue from a file.
+    catalogue = write_file("catalogue.json", fetch(f"{BASE_URL}/models?client_version=0.171.0"))
+    *others, message = codex("--model", LITE_MODEL, "-c", f'model_catalog_json="{catalogue}"', "Hello")
+    assert message["text"].startswith(FIRST_WORD), message
+    assert all(item["type"] == "reasoning" for item in others), others
+    sent = json.loads(fetch(os.environ["SIMULATOR_CONTROL_URL"] + "/journal"))[-1]
+    assert LITE_HEADER in sent["header_names"], sent
+
+
+def compacted_history():
+    """Returns the items that replaced the history of the newest session."""
+    newest = max(SESSIONS.rglob("*.jsonl"), key=lambda file: file.stat().st_mtime)
+    entries = [json.loads(line) for line in newest.read_text().splitlines()]
+    return next(entry["payload"]["replacement_history"] for entry in entries if entry["type"] == "compacted")
+
+
+@situation
+def compaction():
+    """The CLI compacts a resumed session before its next turn, or lets the provider do it if that is called OpenAI."""
+    for configuration in (CONFIGURATION, WITH_OPENAI_AUTH, BUILT_IN_PROVIDER):
+        configure(configuration)
+        codex("Hello")
+        text = answer("-c", "model_auto_compact_token_limit=100", "resume", "--last", "Hello")
+        assert text.startswith(FIRST_WORD), text
+        history = compacted_history()
+        by_provider = any(item["type"] == "compaction" for item in history)
+        assert by_provider == (configuration != CONFIGURATION), history
+
+
+# The gateway keeps the list of models for a minute, so this comes before the first request.
+send_command("/settings", {"lite_models": [LITE_MODEL]})
 not_offered("previous_response", "history", "references")
 configure(CONFIGURATION)
 run()

@@ -1,12 +1,12 @@
 //! Tests of the reader that collects the events of a stream into one response.
 
 use goclaw::domain::{
-    dialect::{ResponseFailure, SseEvent},
+    dialect::{NOTHING_RECALLED, ResponseFailure, ResponseReader, SseEvent},
     provider_refusal::RefusalKind,
 };
 use serde_json::{Value, json};
 
-use super::{event, read, reader};
+use super::{event, parse_responses, read, reader};
 
 /// Returns the response of a stream. Panics if an event before the last one ends the stream.
 fn response(events: &[Value]) -> Result<Option<Value>, ResponseFailure> {
@@ -66,6 +66,23 @@ fn an_existing_output_is_kept() {
     let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item("streamed")});
     let expected = json!({"id": "r", "status": "completed", "output": [item("final")], "usage": {"total_tokens": 3}});
     assert_eq!(response(&[done, json!({"type": "response.completed", "response": expected})]), Ok(Some(expected)));
+}
+
+#[test]
+fn missing_tokens_written_to_the_cache_are_reported_as_zero() {
+    for (details, expected) in [
+        (json!({"cached_tokens": 1}), json!({"cached_tokens": 1, "cache_write_tokens": 0})),
+        (json!({"cached_tokens": 1, "cache_write_tokens": null}), json!({"cached_tokens": 1, "cache_write_tokens": 0})),
+        (json!({"cached_tokens": 1, "cache_write_tokens": 2}), json!({"cached_tokens": 1, "cache_write_tokens": 2})),
+        (json!(null), json!(null)),
+    ] {
+        let completed = |details: Value| {
+            let usage = json!({"input_tokens": 3, "input_tokens_details": details, "total_tokens": 3});
+            json!({"id": "r", "output": [item("a")], "usage": usage})
+        };
+        let events = [json!({"type": "response.completed", "response": completed(details)})];
+        assert_eq!(response(&events), Ok(Some(completed(expected))));
+    }
 }
 
 #[test]
@@ -181,6 +198,29 @@ fn only_known_events_with_a_response_are_repaired() {
     let failed = event(&json!({"type": "response.failed", "response": {"error": {}}}));
     let failed = reader.on_event(&failed).unwrap().unwrap();
     assert!(failed.is_last() && failed.repaired_frame().is_some());
+}
+
+/// An event stream ends a `data` line at every line break, so the rest of an indented value would be lost.
+#[test]
+fn members_of_an_indented_request_stay_in_one_data_line() {
+    let tool = json!({"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}});
+    let request = json!({"tools": [tool], "tool_choice": {"type": "function", "name": "f"}, "metadata": {"a": "b"},
+        "text": {"verbosity": "low"}, "instructions": "Two\nlines.", "model": "openai/gpt-x", "input": "Hi"});
+    let indented = serde_json::to_string_pretty(&request).unwrap();
+    for body in [indented.replace('\n', "\r\n"), indented.replace('\n', "\r"), indented] {
+        let translated = parse_responses(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING_RECALLED).unwrap();
+        let mut reader = ResponseReader::new(translated.echo);
+        for kind in ["response.created", "response.completed"] {
+            let event = event(&json!({"type": kind, "response": {"id": "r"}}));
+            let frame = reader.on_event(&event).unwrap().unwrap().repaired_frame().unwrap();
+            let data = frame.strip_prefix(&format!("event: {kind}\ndata: ")).unwrap().strip_suffix("\n\n").unwrap();
+            assert!(!data.contains(['\n', '\r']), "{frame}");
+            let repaired: Value = serde_json::from_str(data).unwrap();
+            for name in ["tools", "tool_choice", "metadata", "text", "instructions"] {
+                assert_eq!(repaired["response"][name], request[name], "{name}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Tests of rare cases of legacy completions, embeddings, images and reasoning summaries.
+//! Tests of rare cases of compactions, legacy completions, embeddings, images and reasoning summaries.
 
 use goclaw::domain::{
     dialect::{
-        BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, NOTHING_RECALLED, image_model_of, is_image_model,
+        BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, NOTHING_RECALLED, compaction_of,
+        complete_compaction, image_model_of, is_image_model,
         legacy::{text_chunk, text_completion},
     },
     provider_refusal::RefusalKind,
@@ -37,6 +38,39 @@ fn chunks_without_text_are_dropped() {
     assert_eq!(text_chunk(usage).unwrap()["usage"]["total_tokens"], 1);
     let whole = json!({"id": "chatcmpl-1", "choices": [{"message": {"content": null, "refusal": "No."}, "finish_reason": "stop"}]});
     assert_eq!(text_completion(whole)["choices"][0]["text"], "No.");
+}
+
+#[test]
+fn a_compaction_has_only_the_parameters_that_the_backend_accepts() {
+    let request = json!({"model": "openai/gpt-x", "input": [{"role": "user", "content": "Hi"}], "instructions": "Be brief.",
+        "tools": [{"type": "web_search"}], "parallel_tool_calls": true, "reasoning": {"effort": "low"},
+        "text": {"verbosity": "low"}, "prompt_cache_key": "k", "service_tier": "priority"});
+    let mut body = request.clone();
+    let others =
+        json!({"tool_choice": "auto", "client_metadata": {"a": "b"}, "include": [], "store": false, "stream": false});
+    body.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+    let body = body.to_string();
+    let translated = parse_responses(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING_RECALLED).unwrap();
+    let (sent, mut ignored) = compaction_of(&translated.request.body).unwrap();
+    let mut expected = request;
+    expected["model"] = json!("gpt-x");
+    assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap(), expected);
+    ignored.sort();
+    assert_eq!(ignored, ["client_metadata", "tool_choice"]);
+}
+
+#[test]
+fn a_compaction_gets_the_members_that_openai_s_api_promises() {
+    let complete = |response: &str| complete_compaction(response.as_bytes(), 7);
+    let parsed = |response: &str| serde_json::from_str::<Value>(&complete(response).unwrap()).unwrap();
+    let expected =
+        json!({"id": "resp_compaction_7", "object": "response.compaction", "created_at": 7, "output": [{"id": "a"}]});
+    assert_eq!(parsed(r#"{"output": [{"id": "a"}], "id": null}"#), expected);
+    let whole = r#"{"id": "r", "object": "response.compaction", "created_at": 1, "output": [], "usage": {}}"#;
+    assert_eq!(parsed(whole), serde_json::from_str::<Value>(whole).unwrap());
+    for invalid in ["", "<html>", "[]", "{}", r#"{"output": null}"#, r#"{"output": {}}"#] {
+        assert_eq!(complete(invalid), None, "{invalid}");
+    }
 }
 
 /// Translates an image request. Returns the body, the ignored parameters and the reader of the response.

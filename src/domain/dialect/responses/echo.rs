@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    dialect::{json_writer::JsonWriter, members::Members, raw_json::is_null},
+    dialect::{event::in_one_line, json_writer::JsonWriter, members::Members, raw_json::is_null},
     model_ref::ModelName,
 };
 
@@ -29,18 +29,18 @@ const FROM_REQUEST: usize = 7;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEcho {
     model: ModelName,
-    /// The values as JSON, in the order of [`FILLED_MEMBERS`].
+    /// The values as JSON in one line, in the order of [`FILLED_MEMBERS`].
     members: [Option<Box<str>>; FROM_REQUEST],
     /// The value of `store`. The backend always returns false, because only the gateway stores responses.
     is_stored: bool,
 }
 
 impl RequestEcho {
-    /// Copies the members of a request.
+    /// Copies the members of a request. The caller's line breaks between values would end a `data` line of the stream.
     pub(super) fn of(model: ModelName, body: &Members<'_>) -> Self {
         let mut members = [const { None }; FROM_REQUEST];
         for (member, (name, _)) in members.iter_mut().zip(FILLED_MEMBERS) {
-            *member = body.get(name).map(|value| value.get().into());
+            *member = body.get(name).map(|value| in_one_line(value).into());
         }
         Self { model, members, is_stored: false }
     }
@@ -64,7 +64,10 @@ impl RequestEcho {
         out.flag("store", self.is_stored);
         let is_replaced = |name: &str| matches!(name, "model" | "store") || name == "output" && output.is_some();
         for (name, value) in response.iter().filter(|(name, value)| !is_replaced(name) && !is_filled(name, value)) {
-            out.raw(name, value);
+            match object_named("usage", name, value) {
+                Some(usage) => write_usage(&usage, &mut out),
+                None => out.raw(name, value),
+            }
         }
         if let Some(output) = output {
             out.json("output", output);
@@ -78,6 +81,30 @@ impl RequestEcho {
         out.end_object();
         out.into_text()
     }
+}
+
+/// Writes `usage`. Some models report no tokens that were written to the cache, but strict clients require the number.
+fn write_usage(usage: &Members<'_>, out: &mut JsonWriter) {
+    out.begin_object_in("usage");
+    for (name, value) in usage.iter() {
+        match object_named("input_tokens_details", name, value) {
+            Some(details) if !details.has("cache_write_tokens") => {
+                out.begin_object_in(name);
+                out.json("cache_write_tokens", "0");
+                for (name, value) in details.iter().filter(|(name, _)| *name != "cache_write_tokens") {
+                    out.raw(name, value);
+                }
+                out.end_object();
+            }
+            _ => out.raw(name, value),
+        }
+    }
+    out.end_object();
+}
+
+/// Returns the value of a member if it has this name and is an object.
+fn object_named<'a>(wanted: &str, name: &str, value: &'a RawValue) -> Option<Members<'a>> {
+    if name == wanted { Members::of_event(value.get()) } else { None }
 }
 
 /// Whether a member of the response is `null` and [`FILLED_MEMBERS`] has a value for it.
