@@ -18,7 +18,11 @@ use super::{StartError, configuration, connection::to_gateway_of, first_start, k
 use crate::{
     adapters::{
         callback::LoopbackListener,
-        cli::{client::GatewayClient, render},
+        cli::{
+            client::GatewayClient,
+            error::{CERTIFICATE_ADVICE, Cause, CliError},
+            render,
+        },
         diagnosis::{holder_of, probe},
         outbound::{Outbound, ProxyIndex},
         serving::ServerCertificate,
@@ -107,8 +111,12 @@ async fn check_api_port(settings: &Settings) -> Finding {
     }
     let gateway = to_gateway_of(settings, &port.to_string());
     let health = async { GatewayClient::new(&gateway)?.health().await };
-    if let Ok(Ok(_)) = timeout(HEALTH_TIMEOUT, health).await {
-        return Finding::fine(subject, "a gateway responds there");
+    match timeout(HEALTH_TIMEOUT, health).await {
+        Ok(Ok(_)) => return Finding::fine(subject, "a gateway responds there"),
+        Ok(Err(CliError::Unreachable { source: cause @ Cause::Certificate(_), .. })) => {
+            return Finding::problem(subject, cause.to_string(), CERTIFICATE_ADVICE);
+        }
+        Ok(Err(_)) | Err(_) => {}
     }
     let remedy =
         format!("Stop that program, or choose another port: server.port (GOCLAW_PORT={})", port.wrapping_add(1));
