@@ -23,6 +23,7 @@ use crate::{
             error::{CERTIFICATE_ADVICE, Cause, CliError},
             render,
         },
+        data_folder::write_failure,
         diagnosis::{holder_of, probe},
         outbound::{Outbound, ProxyIndex},
         serving::ServerCertificate,
@@ -93,6 +94,7 @@ async fn check_all(settings: &Settings) -> Vec<Finding> {
     findings.extend(settings.server.tls_files().map(check_certificate));
     findings.push(check_callback_port(settings).await);
     findings.push(check_open_files());
+    findings.extend(check_data_folder(settings));
     findings.extend(check_database_and_key(settings).await);
     findings.extend(list_proxies(&settings.outbound));
     findings.extend(check_providers(settings).await);
@@ -169,6 +171,13 @@ fn check_open_files() -> Finding {
     }
     let remedy = format!("Raise the limit to {MIN_FILES} or more: LimitNOFILE in the unit, or ulimit -n.");
     Finding::problem("open files", format!("at most {files}"), remedy)
+}
+
+/// Returns a finding only if the gateway cannot write its files.
+fn check_data_folder(settings: &Settings) -> Option<Finding> {
+    let (folder, error) = write_failure(&settings.data_dir)?;
+    let remedy = "The gateway's user needs a folder that it can write to, with free space: data_dir.";
+    Some(Finding::problem("data folder", format!("cannot write to {}: {error}", folder.display()), remedy))
 }
 
 /// Checks the database and its encryption key. Does not create a missing SQLite file, unlike the first start.
