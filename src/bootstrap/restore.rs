@@ -29,7 +29,10 @@ use crate::{
         system::{SystemClock, SystemRandom},
     },
     app::{JournalCheck, JournalCoverage, Vault},
-    domain::{credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed_secret::SealedSecret, time::Timestamp},
+    domain::{
+        audit::in_utc, credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed_secret::SealedSecret,
+        time::Timestamp,
+    },
     ports::{Clock, TokenJournal},
 };
 
@@ -53,12 +56,13 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     let check = check.map_err(|source| StartError::Journal { place: journal.place(), source })?;
     let author = Vault::new(cipher).author(SystemClock.now());
     let made_at = Timestamp::from_unix_millis(archive.header().created_at);
+    let archive_name = format!("backup of {}", in_utc(made_at));
     let made_at = TimeFormatter::local(SystemClock.now()).time(made_at.unix_seconds());
     let reported = AtomicUsize::new(0);
     let order = RestoreRequest {
         needs_doubt: &|account| check.coverage(account) == JournalCoverage::Unknown,
         author: &author,
-        archive: format!("backup of {made_at}"),
+        archive: archive_name,
         progress: &|rows| {
             let step = rows / ROWS_PER_REPORT;
             if reported.swap(step, Ordering::Relaxed) < step {

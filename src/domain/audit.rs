@@ -128,8 +128,7 @@ impl AuditEvent {
 
     /// Returns the event of a token that got a new secret. `old` has the old secret.
     pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
-        let until = old.expires_at.and_then(|until| jiff::Timestamp::from_second(until.unix_seconds()).ok());
-        let until = until.unwrap_or_default();
+        let until = old.expires_at.map(in_utc).unwrap_or_default();
         let detail = format!("{}, the old one until {until}", token.name.as_str());
         Self::done(AuditAction::TokenRotated, token.id.as_str(), Some(detail))
     }
@@ -144,6 +143,11 @@ impl AuditEvent {
         };
         Self::done(action, id.as_str(), Some(name))
     }
+}
+
+/// Formats a time for an entry, like `2026-11-30T00:40:20Z`. Machines in several time zones read the same log.
+pub fn in_utc(time: Timestamp) -> String {
+    jiff::Timestamp::from_second(time.unix_seconds()).unwrap_or_default().to_string()
 }
 
 /// An entry of the audit log.
