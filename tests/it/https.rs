@@ -186,6 +186,12 @@ async fn a_renewed_certificate_is_used_and_an_invalid_one_is_not() {
         reported().await
     })
     .await;
+    fs::remove_file(home.path().join("certificate.pem")).expect("the file is removed");
+    eventually("the missing file to be reported with its reason", || async {
+        assert!(old.get(&url).send().await.is_ok(), "the previous certificate stays in use");
+        home.printed("gateway", "stderr").contains("No such file or directory").then_some(())
+    })
+    .await;
     write_certificate(home.path());
     let new = client(home.path());
     eventually("the new certificate", || async { new.get(&url).send().await.ok() }).await;

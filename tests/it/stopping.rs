@@ -127,6 +127,9 @@ async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing
     std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
     gateway.signal("HUP");
     eventually("the error to be logged", || logs("the configuration is not valid and nothing was changed")).await;
+    std::fs::write(&file, "log.filter =").expect("a file");
+    gateway.signal("HUP");
+    eventually("the place of the error to be logged", || logs("TOML parse error at line 1")).await;
     let access_lines = gateway.log().matches("route=").count();
     gateway.get("/v1/audit").await;
     assert_eq!(gateway.log().matches("route=").count(), access_lines, "the access log is off");
