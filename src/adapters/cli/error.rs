@@ -26,8 +26,8 @@ impl From<Exit> for ExitCode {
 }
 
 /// What to do if a gateway's certificate is not accepted.
-pub const CERTIFICATE_ADVICE: &str = "If the gateway's certificate is self-signed, or of an authority of your own, name a \
-                                      file with the certificate of its issuer: tls.ca_file (GOCLAW_TLS__CA_FILE).";
+pub const CERTIFICATE_ADVICE: &str = "If the gateway's certificate is self-signed, or of an authority of your own, name \
+                                      a file with the certificate of its issuer: tls.ca_file (GOCLAW_TLS__CA_FILE).";
 
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {

@@ -106,7 +106,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
 
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
     /// printed the message and the location; the log line here adds the request id. No change of state is interrupted,
-    /// because changes run in separate tasks (`app::Tasks`). Ends a prompt that outlasts the drain of a stopping gateway.
+    /// because changes run in separate tasks (`app::Tasks`). Ends a prompt that outlasts the drain of a stop.
     async fn handle_or_report_panic(
         &self,
         request: Request,
