@@ -122,4 +122,10 @@ async fn a_key_that_was_removed_too_early_is_named_as_the_remedy() {
     let resealed = home.run(&["keys", "reseal"]);
     assert_eq!(resealed.code, Some(1), "{resealed:?}");
     assert!(resealed.stdout.contains("Could not be opened"), "{resealed:?}");
+    let gateway = home.start().await;
+    let status = home.run(&["auth", "status"]);
+    assert!(status.stdout.contains("add that key to this gateway"), "{status:?}");
+    assert!(!status.stdout.contains("auth logout"), "a logout would give up the tokens: {status:?}");
+    let log = gateway.log();
+    assert!(log.contains("its mark needs a key that this gateway lacks") && !log.contains("somebody else"), "{log}");
 }

@@ -210,7 +210,7 @@ impl Tokens {
         let (name, row) = (account.name.clone(), account.row.clone());
         if self.registry.quarantine(account) {
             tracing::error!(provider.name = %name, table = row.table, row = row.row,
-                "an account cannot be read and cannot be used until it is signed in again or restored: {row}");
+                "an account cannot be read and cannot be used: {row}; to use it again, {}", row.remedy());
         }
     }
 
