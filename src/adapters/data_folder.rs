@@ -4,12 +4,14 @@
 use std::{
     ffi::OsString,
     fs::{self, Metadata, Permissions},
-    io,
+    io::{self, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Component, Path, PathBuf, absolute},
 };
 
 use rustix::process::geteuid;
+
+use super::draft::create_draft;
 
 const STICKY: u32 = 0o1000;
 /// Maximum number of symbolic links in the folder's path, as in Linux.
@@ -41,6 +43,17 @@ pub enum UnsafeFolder {
     Link { path: PathBuf },
     #[error("cannot {doing} {path}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// Checks whether files can be created in `folder`, or below the nearest parent that exists: writes a block and deletes
+/// it. Returns the folder that was checked and the failure, or `None` if it succeeds.
+pub fn write_failure(folder: &Path) -> Option<(&Path, io::Error)> {
+    let existing = folder.ancestors().find(|folder| folder.is_dir())?;
+    let written = create_draft(&existing.join("check")).and_then(|(mut file, draft)| {
+        let written = file.write_all(&[0; 4096]);
+        fs::remove_file(draft).and(written)
+    });
+    Some((existing, written.err()?))
 }
 
 /// Checks an existing data folder, its parents, and the gateway's files in it. The folder and its files must belong to

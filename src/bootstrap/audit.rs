@@ -35,7 +35,7 @@ fn text(findings: &AuditFindings) -> String {
         return [vec!["The audit log is empty.".to_owned()], findings.problems.clone()].concat().join("\n");
     };
     let is_whole = findings.problems.is_empty();
-    let verdict = if is_whole { "No entry was changed or removed" } else { "The audit log was changed" };
+    let verdict = if is_whole { "No entry was changed or removed" } else { "The audit log does not verify" };
     let mut text = format!("{verdict}. Entries: {}. Checkpoint of the newest: {newest}", findings.entries);
     for problem in &findings.problems {
         text += &format!("\n  {problem}");

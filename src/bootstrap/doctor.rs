@@ -18,7 +18,12 @@ use super::{StartError, configuration, connection::to_gateway_of, first_start, k
 use crate::{
     adapters::{
         callback::LoopbackListener,
-        cli::{client::GatewayClient, render},
+        cli::{
+            client::GatewayClient,
+            error::{CERTIFICATE_ADVICE, Cause, CliError},
+            render,
+        },
+        data_folder::write_failure,
         diagnosis::{holder_of, probe},
         outbound::{Outbound, ProxyIndex},
         serving::ServerCertificate,
@@ -89,6 +94,7 @@ async fn check_all(settings: &Settings) -> Vec<Finding> {
     findings.extend(settings.server.tls_files().map(check_certificate));
     findings.push(check_callback_port(settings).await);
     findings.push(check_open_files());
+    findings.extend(check_data_folder(settings));
     findings.extend(check_database_and_key(settings).await);
     findings.extend(list_proxies(&settings.outbound));
     findings.extend(check_providers(settings).await);
@@ -107,8 +113,12 @@ async fn check_api_port(settings: &Settings) -> Finding {
     }
     let gateway = to_gateway_of(settings, &port.to_string());
     let health = async { GatewayClient::new(&gateway)?.health().await };
-    if let Ok(Ok(_)) = timeout(HEALTH_TIMEOUT, health).await {
-        return Finding::fine(subject, "a gateway responds there");
+    match timeout(HEALTH_TIMEOUT, health).await {
+        Ok(Ok(_)) => return Finding::fine(subject, "a gateway responds there"),
+        Ok(Err(CliError::Unreachable { source: cause @ Cause::Certificate(_), .. })) => {
+            return Finding::problem(subject, cause.to_string(), CERTIFICATE_ADVICE);
+        }
+        Ok(Err(_)) | Err(_) => {}
     }
     let remedy =
         format!("Stop that program, or choose another port: server.port (GOCLAW_PORT={})", port.wrapping_add(1));
@@ -161,6 +171,13 @@ fn check_open_files() -> Finding {
     }
     let remedy = format!("Raise the limit to {MIN_FILES} or more: LimitNOFILE in the unit, or ulimit -n.");
     Finding::problem("open files", format!("at most {files}"), remedy)
+}
+
+/// Returns a finding only if the gateway cannot write its files.
+fn check_data_folder(settings: &Settings) -> Option<Finding> {
+    let (folder, error) = write_failure(&settings.data_dir)?;
+    let remedy = "The gateway's user needs a folder that it can write to, with free space: data_dir.";
+    Some(Finding::problem("data folder", format!("cannot write to {}: {error}", folder.display()), remedy))
 }
 
 /// Checks the database and its encryption key. Does not create a missing SQLite file, unlike the first start.

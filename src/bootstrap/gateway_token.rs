@@ -26,7 +26,7 @@ use crate::{
     app::{LONGEST_OVERLAP, Vault},
     domain::{
         api_token::TokenDigest,
-        audit::{AuditAction, AuditEvent},
+        audit::{AuditAction, AuditEvent, in_utc},
         gateway_token,
         time::Timestamp,
     },
@@ -95,9 +95,9 @@ pub(super) async fn rotate(
     let line = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
     let detail = if is_configured {
-        format!("the configured one stays valid until {in_words}; it has no successor yet")
+        format!("the configured one stays valid until {}; it has no successor yet", in_utc(until))
     } else {
-        format!("the old one until {in_words}")
+        format!("the old one until {}", in_utc(until))
     };
     let event = AuditEvent::done(AuditAction::TokenRotated, "gateway token", Some(detail));
     stores.audit.append(event, &Vault::new(cipher).author(now)).await?;

@@ -1,7 +1,7 @@
 //! `goclaw keys`: shows and replaces encryption keys, and adopts a database of the first format. Uses the database
 //! directly, so no gateway needs to run.
 
-use std::{sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use super::{
     StartError,
@@ -22,19 +22,21 @@ use crate::{
 /// How long running gateways may take to notice a new key. They read changes twice a second.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
+/// Runs a command. The exit code is 1 if values could not be resealed, because their old key is still needed.
+pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<ExitCode, StartError> {
     check_exists(&settings.database)?;
     match command {
         KeysCommand::List => {
-            render::table(&key_table(&open(settings).await?.list().await?)).map_err(StartError::Output)
+            render::table(&key_table(&open(settings).await?.list().await?)).map_err(StartError::Output)?;
         }
         KeysCommand::Adopt => {
             let done = open(settings).await?.check(Adoption::Requested).await?;
-            print(&format!("The database is adopted. Values resealed: {}.{}", done.values, unopened_lines(&done)))
+            print(&format!("The database is adopted. Values resealed: {}.{}", done.values, unopened_lines(&done)))?;
         }
-        KeysCommand::Reseal => print(&summary(&open(settings).await?.reseal().await?)),
-        KeysCommand::Rotate => rotate(settings).await,
+        KeysCommand::Reseal => return report(&open(settings).await?.reseal().await?),
+        KeysCommand::Rotate => return rotate(settings).await,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Opens the database and the journal with the configured keys.
@@ -57,9 +59,10 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
 /// Writes a new key into the first line of the key file and reseals the stored values with it. A running gateway
 /// rereads the file when it needs the new key. If the keys are configured or shared by several machines, prints
 /// instructions for the owner instead.
-async fn rotate(settings: &Settings) -> Result<(), StartError> {
+async fn rotate(settings: &Settings) -> Result<ExitCode, StartError> {
     if is_key_configured(settings) || matches!(settings.database, DatabaseSettings::Postgres(_)) {
-        return print(ROTATE_CONFIGURED);
+        print(ROTATE_CONFIGURED)?;
+        return Ok(ExitCode::SUCCESS);
     }
     // Check the old key first: a wrong key must not become the second line of the new file.
     open(settings).await?.check(Adoption::No).await?;
@@ -77,7 +80,7 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     keys.check(Adoption::No).await?;
     // Running gateways notice the new key check, and seal with the new key from then on.
     keys.clock.sleep(NOTICED_WITHIN).await;
-    print(&summary(&keys.reseal().await?))
+    report(&keys.reseal().await?)
 }
 
 const ROTATE_CONFIGURED: &str = "\
@@ -105,8 +108,10 @@ fn key_table(keys: &[KeyUse]) -> String {
     text
 }
 
-fn summary(done: &Resealed) -> String {
-    format!("Resealed: {} values, {} journal records.{}", done.values, done.journal_records, unopened_lines(done))
+fn report(done: &Resealed) -> Result<ExitCode, StartError> {
+    let Resealed { values, journal_records, .. } = done;
+    print(&format!("Resealed: {values} values, {journal_records} journal records.{}", unopened_lines(done)))?;
+    Ok(if done.unopened.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Returns a line for each value that could not be opened.

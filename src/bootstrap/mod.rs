@@ -99,7 +99,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             tokio::join!(serve::run(started, stop.clone()), stopping);
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
-        Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
+        Command::Keys(command) => return keys::run(command, &Settings::load(cli.config, environment)?).await,
         Command::Archive(command) => select! {
             done = run_archive_command(command, cli.config, environment) => done?,
             // The passphrase prompt installs a SIGINT handler that tokio never removes, so the signal is handled here.

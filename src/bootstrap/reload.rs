@@ -9,7 +9,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::StartError;
+use super::{StartError, sentence};
 use crate::adapters::{
     logging::LogFilter,
     serving::ServerCertificate,
@@ -59,7 +59,7 @@ pub(super) fn listen(reloads: Reloads, log: LogFilter, certificate: Option<Arc<S
 }
 
 fn explain(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<Explained>, String> {
-    Settings::explain(config.clone(), environment).map_err(|error| error.to_string())
+    Settings::explain(config.clone(), environment).map_err(|error| sentence(&error.into()))
 }
 
 fn value_of(settings: &[Explained], key: &str) -> Option<String> {

@@ -29,7 +29,10 @@ use crate::{
         system::{SystemClock, SystemRandom},
     },
     app::{JournalCheck, JournalCoverage, Vault},
-    domain::{credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed_secret::SealedSecret, time::Timestamp},
+    domain::{
+        audit::in_utc, credential::SealedCredential, ids::KeyId, keys::KeyCheck, refresh::TokenState,
+        sealed_secret::SealedSecret, time::Timestamp,
+    },
     ports::{Clock, TokenJournal},
 };
 
@@ -53,12 +56,13 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     let check = check.map_err(|source| StartError::Journal { place: journal.place(), source })?;
     let author = Vault::new(cipher).author(SystemClock.now());
     let made_at = Timestamp::from_unix_millis(archive.header().created_at);
+    let archive_name = format!("backup of {}", in_utc(made_at));
     let made_at = TimeFormatter::local(SystemClock.now()).time(made_at.unix_seconds());
     let reported = AtomicUsize::new(0);
     let order = RestoreRequest {
         needs_doubt: &|account| check.coverage(account) == JournalCoverage::Unknown,
         author: &author,
-        archive: format!("backup of {made_at}"),
+        archive: archive_name,
         progress: &|rows| {
             let step = rows / ROWS_PER_REPORT;
             if reported.swap(step, Ordering::Relaxed) < step {
@@ -192,9 +196,15 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
 /// Describes what happens to the accounts.
 fn accounts_in_words(database: &str, restored: &Restored, check: &JournalCheck) -> String {
     let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
+    // A refresh token that the provider has already refused is not put in doubt.
+    let is_refused = |account: &&SealedCredential| {
+        account.refresh.state == TokenState::NeedsReauth && check.coverage(account) == JournalCoverage::Unknown
+    };
+    let (refused, others): (Vec<&SealedCredential>, Vec<_>) = restored.accounts.iter().partition(is_refused);
+    let refused: Vec<&str> = refused.iter().map(|account| account.name.as_str()).collect();
     let names_with = |wanted: JournalCoverage| {
-        let matching = restored.accounts.iter().filter(|account| check.coverage(account) == wanted);
-        matching.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
+        let matching = others.iter().filter(|account| check.coverage(account) == wanted);
+        matching.map(|account| account.name.as_str()).collect::<Vec<_>>()
     };
     let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
     for (names, what) in [
@@ -211,6 +221,7 @@ fn accounts_in_words(database: &str, restored: &Restored, check: &JournalCheck) 
             "in doubt (restored): their refresh tokens may be spent. They work until their access tokens expire. Sign in \
              again, or risk the old token: goclaw auth refresh NAME",
         ),
+        (refused, "as they were: they need a new sign-in"),
         (unreadable, "cannot be read"),
     ] {
         if !names.is_empty() {

@@ -34,6 +34,11 @@ impl Actor {
         Self { name: name.into(), address: None, request_id: None }
     }
 
+    /// Returns the name of a link that a browser opens.
+    pub fn link(id: &ApiTokenId) -> String {
+        format!("link {}", id.as_str())
+    }
+
     /// Returns the gateway itself, for changes without a caller.
     pub fn gateway() -> Self {
         Self::named("gateway")
@@ -55,6 +60,8 @@ pub enum AuditAction {
     TokenRotated,
     LinkCreated,
     LinkUsed,
+    /// The link was deleted without having been used.
+    LinkEnded,
     SessionStarted,
     SessionEnded,
     KeyAdded,
@@ -121,21 +128,26 @@ impl AuditEvent {
 
     /// Returns the event of a token that got a new secret. `old` has the old secret.
     pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
-        let until = old.expires_at.and_then(|until| jiff::Timestamp::from_second(until.unix_seconds()).ok());
-        let until = until.unwrap_or_default();
+        let until = old.expires_at.map(in_utc).unwrap_or_default();
         let detail = format!("{}, the old one until {until}", token.name.as_str());
         Self::done(AuditAction::TokenRotated, token.id.as_str(), Some(detail))
     }
 
-    /// Returns the event of a token that was deleted before its expiry.
-    pub fn token_revoked(id: &ApiTokenId, name: String, grant: Option<&Grant>) -> Self {
+    /// Returns the event of a token that `by` deleted before its expiry. A link that is used deletes itself.
+    pub fn token_revoked(id: &ApiTokenId, name: String, grant: Option<&Grant>, by: &Actor) -> Self {
         let action = match grant {
             Some(Grant::Page) => AuditAction::SessionEnded,
-            Some(Grant::Link) => AuditAction::LinkUsed,
+            Some(Grant::Link) if by.name == Actor::link(id) => AuditAction::LinkUsed,
+            Some(Grant::Link) => AuditAction::LinkEnded,
             Some(Grant::Program(_)) | None => AuditAction::TokenRevoked,
         };
         Self::done(action, id.as_str(), Some(name))
     }
+}
+
+/// Formats a time for an entry, like `2026-11-30T00:40:20Z`. Machines in several time zones read the same log.
+pub fn in_utc(time: Timestamp) -> String {
+    jiff::Timestamp::from_second(time.unix_seconds()).unwrap_or_default().to_string()
 }
 
 /// An entry of the audit log.

@@ -13,8 +13,22 @@ pub struct UnreadableRow {
     /// The row's name or id.
     pub row: String,
     pub reason: String,
+    /// Whether the row would be readable with a key that this gateway lacks.
+    pub lacks_key: bool,
     /// The provider type of an account's row, if this version knows it.
     pub provider_type: Option<ProviderType>,
+}
+
+impl UnreadableRow {
+    /// Returns what makes the account of the row usable again, to end a sentence with. A new login gives up its tokens, so
+    /// a missing key comes first.
+    pub fn remedy(&self) -> &'static str {
+        if self.lacks_key {
+            "add that key to this gateway, or sign in again"
+        } else {
+            "sign in again, or restore the database from a backup"
+        }
+    }
 }
 
 impl fmt::Display for UnreadableRow {

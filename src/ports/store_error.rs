@@ -38,7 +38,10 @@ impl StoreTrouble {
             Self::Unavailable => "the database is unavailable",
             Self::Unconfirmed => "the database did not confirm a change",
             Self::DiskFull => "the disk of the database is full; free some space",
-            Self::ReadOnly => "the database cannot be written; check the permissions of its file, folder and disk",
+            Self::ReadOnly => {
+                "the database cannot be written; check the permissions of its file, folder and disk, or whether its \
+                 PostgreSQL server is a standby"
+            }
             Self::Damaged => {
                 "the database is damaged; stop all gateways and restore a backup of it, but keep the token journal beside \
                  it, or move the database away and sign in again"

@@ -65,6 +65,22 @@ async fn the_log_names_who_changed_what_and_from_where() {
 }
 
 #[tokio::test]
+async fn a_link_that_its_owner_ends_is_not_recorded_as_used() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let link = async || gateway.post("/v1/session/link", json!({})).await.json();
+    let used = link().await["link"].as_str().expect("a link").to_owned();
+    assert_eq!(gateway.call_as(&used, Method::POST, "/v1/session", Some(json!({}))).await.status, 200);
+    link().await;
+    let ended = gateway.call(Method::DELETE, "/v1/sessions", None).await;
+    assert_eq!(ended.json()["ended"], 2, "{}", ended.text);
+    let entries = audit_entries(&gateway).await;
+    let count = |action: &str| entries.iter().filter(|entry| entry.contains(action)).count();
+    assert!(entries.contains(&"gateway token: link_ended (done)".to_owned()), "{entries:?}");
+    assert_eq!((count("link_created"), count("link_used"), count("session_ended")), (2, 1, 1), "{entries:?}");
+}
+
+#[tokio::test]
 async fn the_caller_behind_a_trusted_proxy_is_named_and_others_cannot_choose_their_address() {
     for (proxies, expected) in [("127.0.0.0/8", "203.0.113.9"), ("192.0.2.1", "127.0.0.1")] {
         let home = Home::without_provider().with("GOCLAW_SERVER__TRUSTED_PROXIES", proxies);

@@ -80,6 +80,20 @@ async fn a_restore_on_a_new_machine_presents_no_spent_token() {
 }
 
 #[tokio::test]
+async fn an_account_that_needs_a_new_login_is_not_reported_as_in_doubt() {
+    let provider = Provider::approving();
+    let (old, new) = (Home::new(&provider), Home::new(&provider));
+    let gateway = old.start().await;
+    gateway.sign_in().await;
+    provider.post_control("/revoke-all", json!({})).await;
+    gateway.post("/v1/auth/openai/refresh", json!({})).await;
+    assert_eq!(gateway.status().await["state"], "needs_reauth");
+    let done = restore(&new, &back_up(&old, &["--with-keys"]), &[]);
+    assert!(done.stdout.contains("openai-codex: as they were: they need a new sign-in"), "{done:?}");
+    assert!(!done.stdout.contains("in doubt"), "{done:?}");
+}
+
+#[tokio::test]
 async fn the_same_machine_gets_its_newest_tokens_back_from_the_journal() {
     let provider = Provider::approving();
     let home = Home::new(&provider);

@@ -168,6 +168,7 @@ fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
         ),
         ("GOCLAW_PROVIDERS__MINE__ENABLED", "true", &["missing setting providers.mine.type"]),
         ("GOCLAW_CONFIG", "/nonexistent.toml", &["cannot read the configuration file /nonexistent.toml"]),
+        ("GOCLAW_CONFIG", "/proc", &["cannot read the configuration file /proc: is a directory"]),
     ] {
         let home = Home::without_provider().with(name, value);
         let output = home.run(&[]);

@@ -84,6 +84,21 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     assert!(doctor.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", doctor.stdout);
 }
 
+/// Commands of a user or a container without the setting that names the certificate's issuer.
+#[tokio::test]
+async fn a_certificate_that_a_command_does_not_accept_is_reported_as_such() {
+    let home = home();
+    let (_gateway, _base) = start(&home).await;
+    let home = home.with("GOCLAW_TLS__CA_FILE", "");
+    let health = home.run(&["health"]);
+    assert_eq!(health.code, Some(3), "{health:?}");
+    assert!(health.stderr.contains("the certificate of the server there is not accepted"), "{}", health.stderr);
+    assert!(health.stderr.contains("tls.ca_file") && !health.stderr.contains("Start it"), "{}", health.stderr);
+    let doctor = home.run(&["doctor"]).stdout;
+    let problem = format!("PROBLEM  API port {}: the certificate of the server there is not accepted", home.port);
+    assert!(doctor.contains(&problem) && !doctor.contains("Stop that program"), "{doctor}");
+}
+
 /// The public name may lead to a proxy or to another replica, and may not resolve on this machine.
 #[tokio::test]
 async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_name() {
@@ -169,6 +184,12 @@ async fn a_renewed_certificate_is_used_and_an_invalid_one_is_not() {
     eventually("the invalid key to be reported", || async {
         assert!(old.get(&url).send().await.is_ok(), "the previous certificate stays in use");
         reported().await
+    })
+    .await;
+    fs::remove_file(home.path().join("certificate.pem")).expect("the file is removed");
+    eventually("the missing file to be reported with its reason", || async {
+        assert!(old.get(&url).send().await.is_ok(), "the previous certificate stays in use");
+        home.printed("gateway", "stderr").contains("No such file or directory").then_some(())
     })
     .await;
     write_certificate(home.path());

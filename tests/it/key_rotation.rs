@@ -35,9 +35,7 @@ fn key_lines(home: &Home) -> Vec<String> {
 
 /// Removes all keys but the first, starts a gateway, and uses everything that was sealed.
 async fn assert_the_first_key_suffices(home: &Home, token: &str) {
-    let path = home.data_dir().join("encryption.key");
-    fs::write(&path, &key_lines(home)[0]).expect("the key file is written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the mode is set");
+    write_keys(home, &key_lines(home)[0]);
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["authenticated"], true);
     assert_eq!(refresh(&gateway).await, 200);
@@ -94,4 +92,40 @@ async fn a_rotation_that_is_killed_at_any_point_loses_nothing() {
     assert_the_first_key_suffices(&home, &token).await;
     let totals = provider.get_control("/presentations/totals").await;
     assert_eq!((&totals["reuse_refused"], &totals["families_killed"]), (&json!(0), &json!(0)), "{totals}");
+}
+
+fn write_keys(home: &Home, keys: &str) {
+    let path = home.data_dir().join("encryption.key");
+    fs::write(&path, keys).expect("the key file is written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the mode is set");
+}
+
+#[tokio::test]
+async fn a_key_that_was_removed_too_early_is_named_as_the_remedy() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    new_token(&gateway).await;
+    gateway.stop().await;
+    let (old, new) = (key_lines(&home)[0].clone(), "2a".repeat(32));
+    write_keys(&home, &format!("{new}\n{old}"));
+    home.start().await.stop().await;
+    write_keys(&home, &old);
+    let verified = home.run(&["audit", "verify"]);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    assert!(
+        verified.stdout.contains("does not verify") && verified.stdout.contains("cannot be proven"),
+        "{verified:?}"
+    );
+    write_keys(&home, &new);
+    let resealed = home.run(&["keys", "reseal"]);
+    assert_eq!(resealed.code, Some(1), "{resealed:?}");
+    assert!(resealed.stdout.contains("Could not be opened"), "{resealed:?}");
+    let gateway = home.start().await;
+    let status = home.run(&["auth", "status"]);
+    assert!(status.stdout.contains("add that key to this gateway"), "{status:?}");
+    assert!(!status.stdout.contains("auth logout"), "a logout would give up the tokens: {status:?}");
+    let log = gateway.log();
+    assert!(log.contains("its mark needs a key that this gateway lacks") && !log.contains("somebody else"), "{log}");
 }

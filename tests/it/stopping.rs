@@ -1,5 +1,5 @@
 //! Tests of how a gateway stops: it waits for streams until `server.drain` has passed or a second signal arrives, and
-//! then ends them with an error event. A SIGHUP stops nothing.
+//! then ends them with an error event, and other prompts with an error. A SIGHUP stops nothing.
 
 use std::time::Duration;
 
@@ -71,6 +71,30 @@ async fn a_second_signal_ends_streams_at_once() {
 }
 
 #[tokio::test]
+async fn a_prompt_without_a_stream_that_outlasts_the_drain_gets_an_error() {
+    let provider = hanging_provider().await;
+    let home = Home::new(&provider).with("GOCLAW_SERVER__DRAIN", "100ms");
+    let mut gateway = home.start().await;
+    gateway.sign_in().await;
+    let prompt = gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": "Hi"}));
+    let stop = async {
+        let is_open = || async { (provider.get_control("/streams").await["open"] == 1).then_some(()) };
+        eventually("the stream of the provider", is_open).await;
+        gateway.terminate();
+    };
+    let (refused, ()) = tokio::join!(prompt, stop);
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["code"]),
+        (503, &json!("gateway_stopping")),
+        "{}",
+        refused.text
+    );
+    eventually("the access log", || async { gateway.log().contains("status=503").then_some(()) }).await;
+    assert!(!gateway.log().contains("caller_left"), "{}", gateway.log());
+    assert!(gateway.ended().await.success());
+}
+
+#[tokio::test]
 async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing() {
     let home = Home::without_provider();
     let file = home.path().join("goclaw.toml");
@@ -103,6 +127,9 @@ async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing
     std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
     gateway.signal("HUP");
     eventually("the error to be logged", || logs("the configuration is not valid and nothing was changed")).await;
+    std::fs::write(&file, "log.filter =").expect("a file");
+    gateway.signal("HUP");
+    eventually("the place of the error to be logged", || logs("TOML parse error at line 1")).await;
     let access_lines = gateway.log().matches("route=").count();
     gateway.get("/v1/audit").await;
     assert_eq!(gateway.log().matches("route=").count(), access_lines, "the access log is off");

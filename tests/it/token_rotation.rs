@@ -128,7 +128,9 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     assert!(early.code == Some(1) && early.stderr.contains("start the gateway once"), "{early:?}");
     let gateway = home.start().await;
     let old = gateway.token.clone();
-    let done = home.run(&["token", "rotate", "--overlap", "4s"]);
+    let mut command = home.command(&["token", "rotate", "--overlap", "4s"]);
+    command.env("TZ", "Asia/Kolkata");
+    let done = CommandOutput::of(command);
     assert_eq!(done.code, Some(0), "{done:?}");
     let new = done.stdout.trim().to_owned();
     assert!(!done.stderr.contains("did not accept"), "{done:?}");
@@ -140,7 +142,9 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     gateway.stop().await;
     let gateway = home.start().await;
     assert_eq!(status_with(&gateway, &new).await, 200);
-    assert!(gateway.get("/v1/audit").await.text.contains("token_rotated"));
+    let newest = gateway.get("/v1/audit?limit=1").await.json()["entries"][0].clone();
+    let (action, detail) = (text(&newest["action"]), text(&newest["detail"]));
+    assert!(action == "token_rotated" && detail.ends_with('Z'), "the time of an entry is in UTC: {newest}");
     // After a restart within the overlap, the old token is still valid.
     let done = home.run(&["token", "rotate", "--json"]);
     let done: Value = serde_json::from_str(&done.stdout).expect("JSON");

@@ -142,7 +142,7 @@ async fn the_cli_explains_how_to_repair_an_unreadable_account() {
     home.change_database("UPDATE llm_providers SET settings = 'no JSON'");
     let shown = home.run(&["auth", "status"]);
     assert_eq!(shown.code, Some(1), "{}{}", shown.stdout, shown.stderr);
-    for part in ["llm_providers.settings", "Sign in again, or restore", "goclaw auth login"] {
+    for part in ["llm_providers.settings", "sign in again, or restore", "goclaw auth login"] {
         assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
     }
     let listed = home.run(&["providers", "list"]);

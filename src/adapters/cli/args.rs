@@ -103,7 +103,7 @@ pub enum KeysCommand {
 pub enum AuditCommand {
     #[command(flatten)]
     Query(AuditQuery),
-    /// Check in the database itself that no entry was changed or removed. Exit code 0: intact, 1: changed
+    /// Check in the database itself that no entry was changed or removed. Exit code 0: intact, 1: not
     Verify {
         /// A checkpoint from the gateway's log, to find also whether the newest entries were cut off
         #[arg(long, value_name = "ID:DIGEST")]

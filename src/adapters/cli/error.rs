@@ -25,6 +25,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What to do if a gateway's certificate is not accepted.
+pub const CERTIFICATE_ADVICE: &str = "If the gateway's certificate is self-signed, or of an authority of your own, name \
+                                      a file with the certificate of its issuer: tls.ca_file (GOCLAW_TLS__CA_FILE).";
+
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error("the gateway's address is not usable: {0}")]
@@ -79,6 +83,8 @@ pub enum Cause {
     ResponseTimeout(u64),
     #[error("the server there does not use TLS, so its address begins with http://")]
     NotTls,
+    #[error("the certificate of the server there is not accepted: {0}")]
+    Certificate(String),
     #[error("{0}")]
     Other(String),
 }
@@ -144,6 +150,7 @@ impl CliError {
 
     fn next_steps(&self) -> Vec<String> {
         match self {
+            Self::Unreachable { source: Cause::Certificate(_), .. } => vec![CERTIFICATE_ADVICE.to_owned()],
             Self::Unreachable { on_this_machine, .. } => {
                 let elsewhere = "The address is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.";
                 let elsewhere = (!on_this_machine).then(|| elsewhere.to_owned());

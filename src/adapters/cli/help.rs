@@ -118,8 +118,8 @@ Examples:
   goclaw completions fish > ~/.config/fish/completions/goclaw.fish";
 
 pub(super) const DOCTOR_HELP: &str = "\
-Checks the configuration, the ports, the limit of open files, the database, the encryption key, and whether each provider
-can be reached and agrees on the time. It sends no token. Like each start, it brings an existing database to this version's
-schema. Run it as the gateway's user.
+Checks the configuration, the ports, the limit of open files, the data folder, the database, the encryption key, and whether
+each provider can be reached and agrees on the time. It sends no token. Like each start, it brings an existing database to
+this version's schema. Run it as the gateway's user.
 
 Exit code 0: everything is fine, 1: something is not.";

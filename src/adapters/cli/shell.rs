@@ -9,6 +9,12 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// Quotes `text` as the last argument of a `goclaw` command. `--` keeps a leading hyphen from being read as an option.
+pub fn last_argument(text: &str) -> String {
+    let separator = if text.starts_with('-') { "-- " } else { "" };
+    format!("{separator}{}", quoted(text))
+}
+
 /// Returns a curl command for `url`. The shell reads the token from its file or variable. The command does not contain
 /// the token, because users copy it into chats and scripts.
 pub fn curl(url: &Url, token_file: Option<&Path>) -> String {

@@ -5,7 +5,7 @@ use super::{
     client::GatewayClient,
     error::{CliError, Exit},
     render,
-    shell::quoted,
+    shell::last_argument,
     words::{TimeFormatter, table},
 };
 use crate::{
@@ -33,7 +33,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
                 return Err(unprinted.into());
             }
             if !output.json {
-                let name = quoted(name);
+                let name = last_argument(name);
                 render::error(&format!("The token is shown only once. Revoke it with: goclaw tokens revoke {name}"));
             }
         }
@@ -52,7 +52,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
             let response = client.rotate_token(name, &request).await?;
             let until = times.time(response.body.previous_valid_until);
             if let Err(unprinted) = output.print_once(&response, |rotated| rotated.token.clone()) {
-                let name = quoted(name);
+                let name = last_argument(name);
                 render::error(&format!(
                     "The new token was not shown. The old one is valid until {until}.\n\
                      Rotate again: goclaw tokens rotate {name}"

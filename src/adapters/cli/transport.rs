@@ -184,10 +184,15 @@ fn cause(error: &reqwest::Error) -> Cause {
         return Cause::ResponseTimeout(RESPONSE_TIMEOUT.as_secs());
     }
     let root = iter::successors(error.source(), |&cause| cause.source()).last();
+    let text = root.map_or_else(|| error.to_string(), ToString::to_string);
+    // The types of rustls' errors are private to the client, so match their messages.
+    if let Some(why) = text.strip_prefix("invalid peer certificate: ") {
+        return Cause::Certificate(why.to_owned());
+    }
     match root.and_then(|root| root.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => Cause::ConnectionRefused,
         // rustls' error for bytes that are no TLS record.
-        _ if root.is_some_and(|root| root.to_string().contains("InvalidContentType")) => Cause::NotTls,
-        _ => Cause::Other(root.map_or_else(|| error.to_string(), ToString::to_string)),
+        _ if text.contains("InvalidContentType") => Cause::NotTls,
+        _ => Cause::Other(text),
     }
 }

@@ -137,6 +137,7 @@ kinds! {
     StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database unavailable";
     RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Refresh unavailable";
     Busy: SERVICE_UNAVAILABLE, "busy", "Gateway busy";
+    GatewayStopping: SERVICE_UNAVAILABLE, "gateway_stopping", "Gateway stopping";
     RetryRequest: SERVICE_UNAVAILABLE, "retry_request", "Retry the request";
     DecryptionFailed: SERVICE_UNAVAILABLE, "decryption_failed", "Decryption failed";
     NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";

@@ -55,9 +55,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::NotConnected(name) => {
             with_next_step(Kind::NotConnected, &format!("connect it: {}", commands_to_connect(name)))
         }
-        AppError::AccountUnreadable(_) => {
-            with_next_step(Kind::AccountUnreadable, "sign in again, or restore the database from a backup")
-        }
+        AppError::AccountUnreadable(account) => with_next_step(Kind::AccountUnreadable, account.row.remedy()),
         AppError::DisabledByConfiguration(_) => (Kind::DisabledByConfiguration, None),
         AppError::SwitchedOff(_) => (Kind::SwitchedOff, None),
         AppError::NothingToRefresh(_) => (Kind::NothingToRefresh, None),

@@ -137,7 +137,7 @@ impl AuthContext {
                 let (id, name) = (known.token.holder_id().as_str(), known.token.name.as_str());
                 match &known.token.grant {
                     Grant::Page => format!("page session {id}"),
-                    Grant::Link => format!("link {id}"),
+                    Grant::Link => Actor::link(known.token.holder_id()),
                     Grant::Program(_) => format!("token {id} ({name})"),
                 }
             }

@@ -11,6 +11,7 @@ use poem::{
     Endpoint, Request, Response,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
+use tokio::select;
 use tracing::Instrument;
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     base_path::BasePath,
     caller_address::CallerAddress,
     cross_origin::CrossOrigin,
-    current_request::{CurrentRequest, REQUEST_ID, RequestIds},
+    current_request::{self, CurrentRequest, REQUEST_ID, RequestIds},
     kept_alive::is_event_stream,
     paths,
     problem_json::{self, ProblemJson},
@@ -105,14 +106,24 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
 
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
     /// printed the message and the location; the log line here adds the request id. No change of state is interrupted,
-    /// because changes run in separate tasks (`app::Tasks`).
+    /// because changes run in separate tasks (`app::Tasks`). Ends a prompt that outlasts the drain of a stop.
     async fn handle_or_report_panic(
         &self,
         request: Request,
         caller: CallerAddress,
         cross_origin: &CrossOrigin,
     ) -> Response {
-        match AssertUnwindSafe(self.handle(request, caller, cross_origin)).catch_unwind().await {
+        let streams_end = self.state.app.streams_end();
+        let handled = pin!(AssertUnwindSafe(self.handle(request, caller, cross_origin)).catch_unwind());
+        let handled = select! {
+            biased;
+            handled = handled => handled,
+            // The connection is cut off soon, and an empty reply would look like a failure of the network.
+            () = streams_end.cancelled(), if current_request::expects_openai_errors() => {
+                return ProblemJson::response(ProblemKind::GatewayStopping, "the gateway stops; send the request again");
+            }
+        };
+        match handled {
             Ok(response) => response,
             Err(panic) => {
                 panicked();

@@ -2,6 +2,7 @@
 //! files at once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
 
 use std::{
+    error::Error,
     fs, io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -108,7 +109,8 @@ impl ServerCertificate {
                 tracing::info!("the {novelty} certificate in {} is in use", self.certificate.display());
             }
             Err(error) => {
-                tracing::error!(error = %error, "the new certificate is not used; the previous one stays");
+                let cause = error.source().map(ToString::to_string);
+                tracing::error!(error = %error, cause, "the new certificate is not used; the previous one stays");
             }
         }
     }

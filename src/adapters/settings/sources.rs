@@ -3,10 +3,11 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use config::{Config, File, Map, Value, ValueKind};
+use config::{Config, ConfigError, File, Map, Value, ValueKind};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
@@ -137,12 +138,21 @@ fn name_variable(error: SettingsError, settings: &[ConfiguredSetting]) -> Settin
 }
 
 fn read_file(path: &Path) -> Result<Config, SettingsError> {
-    let mut file = Config::builder()
-        .add_source(File::from(path))
-        .build()
-        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    let mut file = Config::builder().add_source(File::from(path)).build().map_err(|source| unreadable(path, source))?;
     normalize(&mut file.cache);
     Ok(file)
+}
+
+/// Returns the error of a file. The library reports a folder, and a file in a folder that this user may not enter, as not
+/// found.
+fn unreadable(path: &Path, source: ConfigError) -> SettingsError {
+    let reason: Option<io::Error> = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Some(io::ErrorKind::IsADirectory.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Some(error),
+        Ok(_) | Err(_) => None,
+    };
+    let source = reason.map_or(source, |reason| ConfigError::Foreign(Box::new(reason)));
+    SettingsError::Unreadable { path: path.to_owned(), source }
 }
 
 fn deserialize_config<T: DeserializeOwned>(config: Config) -> Result<T, SettingsError> {

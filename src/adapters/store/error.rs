@@ -89,8 +89,19 @@ fn trouble_of(error: &(dyn std::error::Error + 'static)) -> StoreTrouble {
     TEXTS.iter().find(|(part, _)| text.contains(part)).map_or(StoreTrouble::Unavailable, |(_, trouble)| *trouble)
 }
 
+/// Advice for errors of PostgreSQL that an installation of it causes, by their texts.
+const INSTALLATION: [(&str, &str); 2] = [
+    ("permission denied for schema", "its user may not create tables; make that user the owner of the database"),
+    (
+        "prepared statement",
+        "a connection pooler in transaction mode is in between; use its session mode, or connect to the server itself",
+    ),
+];
+
 /// Returns advice about an error, as the end of a message; empty if the kind of trouble is not known.
 fn advice(error: &(dyn std::error::Error + 'static)) -> String {
-    let trouble = trouble_of(error);
-    if trouble == StoreTrouble::Unavailable { String::new() } else { format!(": {}", trouble.in_words()) }
+    let (text, trouble) = (chain(error), trouble_of(error));
+    let of_trouble = (trouble != StoreTrouble::Unavailable).then(|| trouble.in_words());
+    let of_installation = INSTALLATION.iter().find(|(part, _)| text.contains(part)).map(|(_, advice)| *advice);
+    of_installation.or(of_trouble).map(|advice| format!(": {advice}")).unwrap_or_default()
 }

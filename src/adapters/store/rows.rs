@@ -48,7 +48,7 @@ impl Place<'_> {
 
     pub(super) fn invalid_because(&self, column: &'static str, reason: impl ToString) -> UnreadableRow {
         let (table, row, reason) = (self.table, self.row.to_owned(), reason.to_string());
-        UnreadableRow { table, column, row, reason, provider_type: None }
+        UnreadableRow { table, column, row, reason, lacks_key: false, provider_type: None }
     }
 
     pub(super) fn encode(&self, column: &'static str, value: &impl Serialize) -> Result<Document, UnreadableRow> {

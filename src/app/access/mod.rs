@@ -140,8 +140,12 @@ impl Access {
                     let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
                     if reported.len() < MAX_REPORTED && reported.insert(id.clone()) {
                         let cause = std::error::Error::source(&error);
-                        tracing::error!(token.id = id.as_str(), error = %error, cause,
-                            "refused an API token that this gateway did not write: somebody else can write to the database");
+                        let why = if error.lacks_key() {
+                            "its mark needs a key that this gateway lacks; add the key, if another gateway seals with it"
+                        } else {
+                            "this gateway did not write it: somebody else can write to the database"
+                        };
+                        tracing::error!(token.id = id.as_str(), error = %error, cause, "refused an API token: {why}");
                     }
                 }
             }

@@ -148,8 +148,8 @@ impl Accounts {
         AccountStatus {
             state: AccountState::Unreadable,
             reason: Some(format!(
-                "The stored account cannot be read ({row}). Sign in again, or restore the database from a backup. Other \
-                 accounts are not affected."
+                "The stored account cannot be read ({row}). To use it again, {}. Other accounts are not affected.",
+                row.remedy()
             )),
             unreadable: Some(row),
             confirmation: latest.as_ref().and_then(|login| self.logins.confirmation_of(login)),

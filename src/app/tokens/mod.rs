@@ -30,6 +30,7 @@ mod vault;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 pub use registry::{ProviderRegistration, ProviderRegistry};
@@ -72,6 +73,10 @@ pub(super) use single_flight::RefreshOutcome;
 use single_flight::SingleFlight;
 use slots::RefreshSlots;
 
+/// How long a failure of the store counts after the last refresh that met it. The schedule repeats a failed refresh more
+/// often, but nothing repeats one that its owner requested.
+const STORE_TROUBLE_LASTS: Duration = Duration::from_secs(60);
+
 pub struct Tokens {
     store: Arc<dyn TokenStore>,
     logins: Arc<dyn LoginStore>,
@@ -91,8 +96,8 @@ pub struct Tokens {
     breakers: Breakers,
     refused: RefusedTokens,
     feedback: Feedback,
-    /// Why the store failed during the last refresh; None if it did not.
-    store_trouble: Mutex<Option<StoreTrouble>>,
+    /// Why the store failed during the last refresh, and when, since boot; None if it did not.
+    store_trouble: Mutex<Option<(StoreTrouble, Duration)>>,
     followed: FollowedLogins,
     schedule: RefreshSchedule,
     slots: RefreshSlots,
@@ -205,7 +210,7 @@ impl Tokens {
         let (name, row) = (account.name.clone(), account.row.clone());
         if self.registry.quarantine(account) {
             tracing::error!(provider.name = %name, table = row.table, row = row.row,
-                "an account cannot be read and cannot be used until it is signed in again or restored: {row}");
+                "an account cannot be read and cannot be used: {row}; to use it again, {}", row.remedy());
         }
     }
 
@@ -356,9 +361,11 @@ impl Tokens {
         self.is_access_dead(name, version) || self.feedback(name, &version.login_id).refusal().is_some()
     }
 
-    /// Returns why the store failed during the last refresh; None if it did not.
+    /// Returns why the store failed during the last refresh; None if it did not, or if that is too long ago.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
-        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        let noted = *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let (trouble, at) = noted?;
+        (self.clock.since_boot().saturating_sub(at) < STORE_TROUBLE_LASTS).then_some(trouble)
     }
 
     /// Whether the access token of any registered account is usable without the database.
@@ -368,7 +375,8 @@ impl Tokens {
     }
 
     fn note_store_trouble(&self, trouble: Option<StoreTrouble>) {
-        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        let noted = trouble.map(|trouble| (trouble, self.clock.since_boot()));
+        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = noted;
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {

@@ -38,6 +38,13 @@ pub enum VaultError {
     Open { what: &'static str, source: OpenError },
 }
 
+impl VaultError {
+    /// Whether a secret was sealed with a key that this gateway lacks.
+    pub fn lacks_key(&self) -> bool {
+        matches!(self, Self::Open { source: OpenError::UnknownKey { .. }, .. })
+    }
+}
+
 #[derive(Clone)]
 pub struct Vault {
     pub(super) cipher: Arc<dyn SecretCipher>,
@@ -202,7 +209,8 @@ impl Vault {
         let unreadable_row = |table, column, row: String| {
             move |error: VaultError| {
                 let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                UnreadableRow { table, column, row, reason, provider_type: Some(sealed.provider_type) }
+                let (lacks_key, provider_type) = (error.lacks_key(), Some(sealed.provider_type));
+                UnreadableRow { table, column, row, reason, lacks_key, provider_type }
             }
         };
         let refresh_token_row = || unreadable_row("config_secrets", "value", refresh_token_key(&sealed.name));

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, StartOptions, StartOutcome, account_name},
+    app::{AppError, Readiness, StartOptions, StartOutcome, account_name},
     domain::{credential::AccountState, ids::Generation, login_outcome::LoginOutcome, provider::ProviderType},
 };
 
-use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, bob, name, query_of, settle};
+use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, bob, name, query_of, settle, within};
 
 #[tokio::test]
 async fn an_account_never_connected_is_absent() {
@@ -137,4 +137,21 @@ async fn a_status_with_an_unknown_name_or_a_failing_store_is_an_error() {
     gateway.store.fail_all();
     assert!(matches!(gateway.app.accounts.status(&name(OPENAI), &alice()).await, Err(AppError::Store(_))));
     assert!(matches!(gateway.app.accounts.list().await, Err(AppError::Store(_))));
+}
+
+/// The schedule repeats a failed refresh, but nobody repeats one that its owner requested.
+#[tokio::test]
+async fn a_database_failure_that_no_refresh_repeats_leaves_the_status_within_a_minute() {
+    let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.connect().await;
+    gateway.store.fail_to("refresh an account");
+    let refreshed = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await;
+    assert!(matches!(refreshed, Err(AppError::StoreDown(_))), "{refreshed:?}");
+    gateway.store.repair();
+    let reason = gateway.status(&alice()).await.reason.unwrap_or_default();
+    assert!(reason.contains("Tokens cannot be refreshed"), "{reason}");
+    assert!(matches!(gateway.app.readiness(), Readiness::Degraded(_)));
+    gateway.clock.advance(Duration::from_secs(60));
+    assert_eq!(gateway.status(&alice()).await.reason, None);
+    assert_eq!(gateway.app.readiness(), Readiness::Ready);
 }

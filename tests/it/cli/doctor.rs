@@ -86,6 +86,13 @@ fn a_wrong_clock_and_an_unreachable_server_are_problems() {
     assert_found(&output, 1, &[&format!("PROBLEM  {nowhere} (for "), "refused the connection", "enabled = false"]);
 }
 
+#[test]
+fn a_data_folder_that_cannot_be_written_is_a_problem() {
+    // Nobody can create files in this folder of the kernel, not even root.
+    let home = home_at(&start_server(Duration::ZERO)).with("GOCLAW_DATA_DIR", "/proc/goclaw");
+    assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  data folder: cannot write to /proc: ", "free space"]);
+}
+
 #[tokio::test]
 async fn a_wrong_key_and_a_missing_key_are_problems() {
     let home = home_at(&start_server(Duration::ZERO));

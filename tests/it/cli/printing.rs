@@ -8,7 +8,7 @@ use goclaw::adapters::cli::{
     error::CliError,
     onboard::{exports, onboard, write},
     render::{ignoring_closed_pipe, printable, printable_json},
-    shell::{curl, quoted},
+    shell::{curl, last_argument, quoted},
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -66,6 +66,11 @@ fn the_curl_line_refers_to_the_token() {
 fn exports_of(url: &str, token: &str) -> String {
     let address = GatewayAddress::parse(url).unwrap();
     exports(&Connection::default(), &address, &SecretString::from(token)).expose_secret().to_owned()
+}
+
+#[test]
+fn a_name_that_begins_with_a_hyphen_is_no_option() {
+    assert_eq!((last_argument("-x").as_str(), last_argument("x").as_str()), ("-- '-x'", "'x'"));
 }
 
 #[test]

@@ -73,6 +73,25 @@ async fn a_newer_schema_is_rejected_and_unchanged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_without_the_right_to_create_tables_and_a_standby_are_named_as_such() {
+    let database = Database::create().await;
+    // Since PostgreSQL 15, only the owner of a database may create tables in the schema `public`.
+    let role = format!("guest_of_{}", database.name);
+    let statements = format!("CREATE ROLE {role} LOGIN PASSWORD 'guest'; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    database.execute(&statements).await;
+    let (_, server) = database.url.split_once('@').unwrap();
+    let standby = format!("{}?options=-c%20default_transaction_read_only%3Don", database.url);
+    for (url, advice) in [
+        (format!("postgres://{role}:guest@{server}"), "make that user the owner of the database"),
+        (standby, "whether its PostgreSQL server is a standby"),
+    ] {
+        let refusal = open(&Database { url, name: database.name.clone() }).await.map(drop).unwrap_err();
+        assert!(matches!(refusal, OpenStoreError::Migrate { .. }), "{refusal:?}");
+        assert!(refusal.to_string().contains(advice), "{refusal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_durable_commits_is_rejected() {
     let database = Database::create().await;
     database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name)).await;

@@ -92,8 +92,8 @@ async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Resul
     let removed: Option<(StoredText, StoredText)> = row.get_result(connection).await.optional()?;
     let Some((name, scope)) = removed else { return Ok(false) };
     let id = ApiTokenId::from_stored(id.to_owned());
-    append(connection, AuditEvent::token_revoked(&id, name.into(), Grant::from_stored(&scope.0).as_ref()), author)
-        .await?;
+    let grant = Grant::from_stored(&scope.0);
+    append(connection, AuditEvent::token_revoked(&id, name.into(), grant.as_ref(), &author.actor), author).await?;
     Ok(true)
 }
 

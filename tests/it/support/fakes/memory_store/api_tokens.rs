@@ -129,7 +129,8 @@ impl Tables {
     fn delete_token(&mut self, id: &ApiTokenId, author: &Author) -> bool {
         let Some(position) = self.api_tokens.iter().position(|stored| stored.token.id == *id) else { return false };
         let token = self.api_tokens.remove(position).token;
-        self.append(AuditEvent::token_revoked(id, token.name.clone().into_string(), Some(&token.grant)), author);
+        let name = token.name.clone().into_string();
+        self.append(AuditEvent::token_revoked(id, name, Some(&token.grant), &author.actor), author);
         true
     }
 }

@@ -164,7 +164,8 @@ impl MemoryStore {
         let mut tables = self.tables();
         let provider_type = tables.credentials.get(name).map(|account| account.provider_type);
         let (row, reason) = (name.to_string(), "it is damaged".to_owned());
-        let row = UnreadableRow { table: "llm_providers", column: "state", row, reason, provider_type };
+        let (table, column, lacks_key) = ("llm_providers", "state", false);
+        let row = UnreadableRow { table, column, row, reason, lacks_key, provider_type };
         tables.unreadable.insert(name.clone(), row);
     }
 
