@@ -54,11 +54,19 @@ pub(super) struct Recall<'a> {
     pub(super) has_own_reasoning: bool,
     /// Whether an item has tools.
     pub(super) has_additional_tools: bool,
+    has_earlier_compaction: bool,
 }
 
 impl<'a> Recall<'a> {
     pub(super) fn of(recalled: &'a Recalled) -> Self {
-        Self { recalled, missing: Missing::default(), has_own_reasoning: false, has_additional_tools: false }
+        Self {
+            recalled,
+            missing: Missing::default(),
+            has_own_reasoning: false,
+            has_additional_tools: false,
+            // The name of both types begins with this word.
+            has_earlier_compaction: recalled.earlier.iter().any(|items| items.contains("\"compaction")),
+        }
     }
 
     /// Returns an item by its id.
@@ -77,6 +85,11 @@ impl<'a> Recall<'a> {
             return Vec::new();
         };
         items.iter().filter_map(|item| serde_json::value::to_raw_value(item).ok()).collect()
+    }
+
+    /// Whether the earlier items may have a compaction, or the item that requests one.
+    pub(super) fn has_earlier_compaction(&self) -> bool {
+        self.has_earlier_compaction
     }
 
     /// Returns the inputs and outputs of earlier responses.

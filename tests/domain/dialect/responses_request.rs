@@ -237,6 +237,40 @@ fn recalled_items_come_before_the_requests_own_items() {
 }
 
 #[test]
+fn a_compaction_replaces_the_earlier_items_before_it() {
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let developer = json!({"role": "developer", "content": "Be brief."});
+    let trigger = json!({"type": "compaction_trigger"});
+    let compaction = |content: &str| json!({"type": "compaction", "encrypted_content": content});
+    for (earlier, expected) in [
+        (json!([[user("compaction_trigger"), trigger], [compaction("E1")]]), json!([compaction("E1"), user("Next")])),
+        (
+            json!([
+                [developer, user("One"), trigger],
+                [compaction("E1")],
+                [user("Two"), trigger],
+                [compaction("E2")],
+                [user("Three")],
+                [compaction("E3"), user("Four")]
+            ]),
+            json!([developer, compaction("E3"), user("Four"), user("Next")]),
+        ),
+        // A response that failed to compact: the request is not repeated.
+        (json!([[user("One"), trigger], []]), json!([user("One"), user("Next")])),
+        (json!([[user("\"compaction\"")]]), json!([user("\"compaction\""), user("Next")])),
+    ] {
+        let earlier = earlier.as_array().unwrap().iter().map(Value::to_string).collect();
+        let recalled = Recalled { earlier, ..Recalled::default() };
+        let body = with(&json!({"input": [user("Next")]})).to_string();
+        let sent = parse_responses(body.as_bytes()).unwrap().into_backend("m", &recalled).unwrap().request.body;
+        assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap()["input"], expected);
+    }
+    // In the caller's own input, the item is a request.
+    let own = json!([user("One"), compaction("E1"), trigger]);
+    assert_eq!(translate(&with(&json!({"input": own}))).unwrap().0["input"], own);
+}
+
+#[test]
 fn errors_name_the_malformed_parameter() {
     let (missing, mistyped) = ("missing_required_parameter", "invalid_type");
     for (body, code, param) in [
