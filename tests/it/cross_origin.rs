@@ -54,9 +54,15 @@ async fn a_listed_origin_may_call_the_model_routes_and_nothing_else() {
         assert_eq!((refused.status, cors(&refused.headers)), (401, Vec::new()), "{other}");
         assert_eq!(refused.header("vary"), "Origin", "a cache must not mix origins up");
     }
-    for path in
-        ["/v1/auth/openai/start", "/v1/tokens", "/v1/proxy/openai/codex/models", "/openapi.json", "/", "/healthz"]
-    {
+    for path in [
+        "/v1/auth/openai/start",
+        "/v1/%61uth/openai/start",
+        "/v1/tokens",
+        "/v1/proxy/openai/codex/models",
+        "/openapi.json",
+        "/",
+        "/healthz",
+    ] {
         let refused = preflight(&gateway, path, ORIGIN).await;
         assert!(
             cors(&refused.headers).is_empty() && refused.header("vary") != "Origin",
@@ -90,6 +96,21 @@ async fn every_response_to_a_listed_origin_can_be_read() {
         assert!(response.header("access-control-expose-headers").contains("goclaw-ignored-parameters"));
         let other = ask(token, "http://localhost:8081", model).await;
         assert_eq!((other.status, cors(&other.headers)), (status, Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn a_listed_origin_can_read_the_error_of_a_path_that_does_not_exist() {
+    let home = Home::without_provider().with("GOCLAW_SERVER__ALLOWED_ORIGINS", ORIGIN);
+    let gateway = home.start().await;
+    for path in ["/v1/moderations", "/v1/audio/speech", "/v1/chat/completions/"] {
+        let allowed = preflight(&gateway, path, ORIGIN).await;
+        assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (204, ORIGIN), "{path}");
+        let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
+        let response = request.header("origin", ORIGIN).json(&json!({"input": "Hello"})).send().await;
+        let response = HttpResponse::of(response.expect("a response")).await;
+        assert_eq!((response.status, response.header("access-control-allow-origin")), (404, ORIGIN), "{path}");
+        assert!(response.text.contains("/v1/chat/completions"), "{}", response.text);
     }
 }
 

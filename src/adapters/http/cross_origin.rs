@@ -1,5 +1,5 @@
 //! CORS (Fetch standard, section 3.2): lets web applications on the configured origins call the model routes with a
-//! token. The control API and the proxy send no CORS headers, so a page on another origin cannot manage accounts even
+//! token, and read the errors about other paths of OpenAI's API. The control API and the proxy send no CORS headers, so a page on another origin cannot manage accounts even
 //! if it has a token.
 
 use poem::{
@@ -28,7 +28,7 @@ impl Origins {
 
     /// Compares the `Origin` header of a request with the allowed origins.
     pub(super) fn decide(&self, request: &Request) -> CrossOrigin {
-        if self.0.is_empty() || !paths::is_model_route(request.uri().path()) {
+        if self.0.is_empty() || !paths::is_cross_origin(request.uri().path()) {
             return CrossOrigin::Unsupported;
         }
         let mut origins = request.headers().get_all(header::ORIGIN).iter();

@@ -73,6 +73,15 @@ pub(super) fn expects_openai_errors(path: &str) -> bool {
     path.strip_prefix("/v1/").map(first).is_some_and(|first| !first.is_empty() && !CONTROL.contains(&first.as_str()))
 }
 
+/// Returns whether web applications on the configured origins may call a path: the paths with OpenAI's errors, except the
+/// proxy. A page can read the error of a path that does not exist. The first segment must not be encoded, because the
+/// router may decode it.
+pub(super) fn is_cross_origin(path: &str) -> bool {
+    let first = path.strip_prefix("/v1/").and_then(|below| below.split('/').next()).unwrap_or_default();
+    let is_plain = first.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    is_plain && first != "proxy" && expects_openai_errors(path)
+}
+
 /// Percent-encodes the slashes in a model's name, because the route `/v1/models/:model` matches one segment. Returns
 /// `None` if `target` has no such slash. Some clients encode them themselves.
 pub(super) fn encoded_model(target: &Uri) -> Option<Uri> {
