@@ -137,6 +137,8 @@ async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
     assert_eq!(read(&mut caller).await, "");
     let mut idle = send(address, &format!("{GET}\r\n")).await;
     assert!(read(&mut idle).await.starts_with("HTTP/1.1 200"));
+    let announced = timeout(LIMITS.idle_timeout, idle.readable()).await;
+    assert!(announced.is_err(), "the connection stays open for the announced time");
     assert_eq!(read(&mut idle).await, "", "an idle connection is closed");
 }
 

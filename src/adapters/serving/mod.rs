@@ -69,7 +69,7 @@ use watched_stream::WatchedStream;
 pub struct Limits {
     /// Time to receive the head of a request, from its first byte; also the time until the first byte of a connection.
     pub header_timeout: Duration,
-    /// Time that a connection is kept open between two requests.
+    /// Time for which a connection can be reused after a response.
     pub idle_timeout: Duration,
     /// Time that a write, or the body of a request, may make no progress.
     pub stall_timeout: Duration,
@@ -95,6 +95,9 @@ const MAX_HEADERS: usize = 64;
 /// Announces `idle_timeout`, so that clients do not send a request on a connection that is being closed (RFC 2068,
 /// section 19.7.1).
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+/// Time that an idle connection stays open after the announced time. A request that was sent within that time may still
+/// be on its way.
+const IDLE_GRACE: Duration = Duration::from_secs(2);
 
 /// The signals of a shutdown, between a server and the caller of [`serve`].
 #[derive(Debug, Clone, Default)]
@@ -230,7 +233,7 @@ impl Connection {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             // hyper counts the time between two requests too, so `WatchedStream` limits the time for the head.
-            .header_read_timeout(limits.idle_timeout)
+            .header_read_timeout(limits.idle_timeout + IDLE_GRACE)
             .max_buf_size(limits.header_bytes)
             .max_headers(MAX_HEADERS);
         // An error means that the caller disconnected or violated HTTP. hyper has responded if it could.
