@@ -117,11 +117,23 @@ fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) ->
     };
     let _replaced = item.take("content");
     let _refused = leave_out_refused(&mut item);
-    out.begin_object();
-    item.write(out);
-    write_parts("content", &role, parts, out)?;
-    out.end_object();
-    Ok(())
+    let pictures = (role == ASSISTANT).then(|| parts.clone());
+    if pictures.is_none() || has_other_than_pictures(&parts)? {
+        out.begin_object();
+        item.write(out);
+        write_parts("content", &role, parts, out)?;
+        out.end_object();
+    }
+    content::write_pictures(pictures, out)
+}
+
+fn has_other_than_pictures(parts: &List<'_>) -> Result<bool, InvalidRequest> {
+    let mut has_others = false;
+    parts.clone().each(|part| {
+        has_others |= !content::is_picture(&part);
+        Ok(())
+    })?;
+    Ok(has_others)
 }
 
 /// Writes a message without content with an empty text, because the backend requires one. Leaves out a message of the
@@ -159,7 +171,7 @@ fn is_foreign_part(role: &str, part: &Members<'_>) -> bool {
         Some("text" | "image_url" | "file") => true,
         Some("input_text") => role == ASSISTANT,
         Some("output_text") => role != ASSISTANT,
-        Some("input_image") => part.get("image_url").is_some_and(|url| url.get().starts_with('{')),
+        Some("input_image") => part.get("image_url").is_some_and(|url| role == ASSISTANT || url.get().starts_with('{')),
         Some(_) | None => false,
     }
 }

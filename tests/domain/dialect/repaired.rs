@@ -309,6 +309,36 @@ fn responses_input_accepts_chat_parts() {
 }
 
 #[test]
+fn pictures_of_the_assistant_become_a_message_of_the_user() {
+    let url = "data:image/png;base64,AAAA";
+    let of_chat = json!({"type": "image_url", "image_url": {"url": url}});
+    let of_responses = json!({"type": "input_image", "image_url": url});
+    let said = json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Here"}]});
+    let shown = json!({"type": "message", "role": "user", "content": [of_responses]});
+    let text = json!({"type": "text", "text": "Here"});
+    for (message, expected) in [
+        (json!({"role": "assistant", "content": [text, of_chat]}), json!([said, shown])),
+        (json!({"role": "assistant", "content": [of_responses]}), json!([shown])),
+        (json!({"role": "assistant", "content": "Here", "images": [of_chat]}), json!([said, shown])),
+        (json!({"role": "assistant", "content": null, "images": [of_chat, "odd", {"type": "odd"}]}), json!([shown])),
+        (json!({"role": "assistant", "content": "Here", "images": []}), json!([said])),
+        (json!({"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}, text]}), json!([said])),
+    ] {
+        assert_eq!(messages(json!([message])), expected, "{message}");
+    }
+    let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let sent = messages(json!([{"role": "assistant", "content": [of_chat], "tool_calls": [call]}]));
+    assert_eq!((&sent[0], &sent[1]["type"]), (&shown, &json!("function_call")));
+    for part in [&of_chat, &of_responses] {
+        let own = |content: Value| json!({"type": "message", "role": "assistant", "id": "msg_1", "content": content});
+        let output = json!({"type": "output_text", "text": "Here", "annotations": []});
+        let sent = translate_responses(json!({"input": [own(json!([output, part])), own(json!([part]))]})).unwrap().0;
+        assert_eq!(sent["input"], json!([own(json!([output])), shown, shown]));
+    }
+    assert_eq!(messages(json!([{"role": "user", "content": []}]))[0]["content"][0]["text"], "");
+}
+
+#[test]
 fn text_parts_get_the_type_of_their_role() {
     let message = |role: &str, kind: &str| json!({"role": role, "content": [{"type": kind, "text": "Hi"}]});
     for (role, kind, sent_kind) in [

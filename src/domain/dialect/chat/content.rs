@@ -1,13 +1,15 @@
 //! The content of a chat message: a text, or a list of text, image and file parts (OpenAI API reference, chat
 //! completions, "content part"). Parts of the Responses API are accepted too.
 
+use serde_json::value::RawValue;
+
 use crate::domain::dialect::{
     InvalidRequest,
     invalid_request::shown,
     json_writer::JsonWriter,
     members::{Members, TextOrList},
     raw_json::{List, Text},
-    system_text::write_part,
+    system_text::{begin_message, end_message, write_part},
 };
 
 /// Returns the content of a system message, which must be text. Joins parts with line breaks.
@@ -76,9 +78,9 @@ fn has_other_parts(parts: &List<'_>) -> Result<bool, InvalidRequest> {
 /// Writes a user's content as the parts of an input message.
 pub(super) fn write_user_parts(message: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let text = match message.take_text_or_list("content")? {
-        Some(TextOrList::List(parts)) => return parts.each(|part| write_user_part(part, out)),
+        Some(TextOrList::List(parts)) if !parts.is_empty() => return parts.each(|part| write_user_part(part, out)),
         Some(TextOrList::Text(text)) => text,
-        None => Text::EMPTY,
+        Some(TextOrList::List(_)) | None => Text::EMPTY,
     };
     write_part("input_text", "text", &text, out);
     Ok(())
@@ -155,9 +157,34 @@ fn write_assistant_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(
     match &*part.need_word("type")? {
         kind if is_text(kind) => write_part("output_text", "text", &part.need_text("text")?, out),
         "refusal" => write_part("refusal", "refusal", &part.need_text("refusal")?, out),
+        // `write_pictures` writes these.
+        "image_url" | "input_image" if part.has("image_url") => {}
+        // Other providers' reasoning, which this one does not accept.
+        "thinking" | "redacted_thinking" | "reasoning" => {}
         other => return Err(unknown_part(&part, other)),
     }
     Ok(())
+}
+
+/// Whether a part is a picture.
+pub(in crate::domain::dialect) fn is_picture(part: &Members<'_>) -> bool {
+    matches!(part.word("type").as_deref(), Some("image_url" | "input_image")) && part.has("image_url")
+}
+
+/// Writes the pictures of a message of the assistant as a message of the user, because the backend accepts pictures
+/// from nobody else. Other parts are ignored.
+pub(in crate::domain::dialect) fn write_pictures<'a>(
+    lists: impl IntoIterator<Item = List<'a>>,
+    out: &mut JsonWriter,
+) -> Result<(), InvalidRequest> {
+    let write_one = |raw: &'a RawValue, path: String, out: &mut JsonWriter| match Members::of(raw, path) {
+        Ok(part) if is_picture(&part) => write_user_part(part, out),
+        Ok(_) | Err(_) => Ok(()),
+    };
+    let write = |out: &mut JsonWriter| {
+        lists.into_iter().try_for_each(|parts| parts.each_raw(|raw, path| write_one(raw, path, out)))
+    };
+    out.unless_empty(|out| begin_message("user", out), write, end_message)
 }
 
 fn unknown_part(part: &Members<'_>, kind: &str) -> InvalidRequest {

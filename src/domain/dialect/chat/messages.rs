@@ -126,9 +126,12 @@ impl<'a> Translation<'a, '_> {
             let advice = "the provider stores no audio: send its transcript as `content`.";
             return Err(message.unsupported("audio", advice));
         }
+        // The gateway returns generated images as `images`.
+        let with_pictures = [message.list("content"), message.list("images")];
         // A message that only calls tools has no parts, so no message item is written.
         let write_parts = |out: &mut JsonWriter| content::write_assistant_parts(&mut message, out);
         self.out.unless_empty(|out| begin_message("assistant", out), write_parts, end_message)?;
+        content::write_pictures(with_pictures.into_iter().flatten(), self.out)?;
         if let Some(calls) = message.take_list("tool_calls")? {
             self.without_id.answered = self.without_id.calls;
             calls.each(|call| self.add_call(call))?;
