@@ -92,11 +92,13 @@ fn kind_of(code: &str) -> Option<RefusalKind> {
         "rate_limit_exceeded" => Some(RefusalKind::RateLimited),
         "server_is_overloaded" | "service_unavailable_error" | "slow_down" => Some(RefusalKind::Overloaded),
         // Too long, against the provider's policy, or otherwise invalid.
-        "context_length_exceeded" | "cyber_policy" | "invalid_prompt" | "invalid_request_error" => {
-            Some(RefusalKind::BadRequest)
-        }
-        // E.g. `invalid_image_url`, `image_too_large`, `failed_to_download_image`.
-        code if code.contains("image") => Some(RefusalKind::BadRequest),
+        "content_policy_violation"
+        | "context_length_exceeded"
+        | "invalid_prompt"
+        | "invalid_request_error"
+        | "moderation_blocked" => Some(RefusalKind::BadRequest),
+        // E.g. `cyber_policy`, `invalid_image_url`, `image_too_large`, `failed_to_download_image`.
+        code if code.ends_with("_policy") || code.contains("image") => Some(RefusalKind::BadRequest),
         _ => None,
     }
 }
