@@ -36,8 +36,7 @@ pub(super) fn translate(
     }
     let mut reasoning = body.take_object("reasoning")?;
     let own_effort = reasoning.as_mut().map(|reasoning| reasoning.take_text("effort")).transpose()?.flatten();
-    let chat_effort = body.take_text("reasoning_effort")?;
-    let effort = own_effort.or(chat_effort).or_else(|| model.suffixes.effort.map(Text::from_plain));
+    let effort = own_effort.or(take_chat_effort(body)?).or_else(|| model.suffixes.effort.map(Text::from_plain));
     let effort_name = effort.clone().map(Text::unescaped);
     let own_summary = reasoning.as_mut().and_then(|reasoning| reasoning.take("summary"));
     let write = |out: &mut JsonWriter| {
@@ -56,10 +55,15 @@ pub(super) fn translate(
     Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
 }
 
+/// Takes out `reasoning_effort`. An empty text, which clients send for an empty setting, counts as absent.
+fn take_chat_effort<'a>(body: &mut Members<'a>) -> Result<Option<Text<'a>>, InvalidRequest> {
+    Ok(body.take_text("reasoning_effort")?.filter(|effort| !effort.is_empty()))
+}
+
 /// Writes the caller's `reasoning` without members that only other gateways have. If it has no effort, adds
 /// `reasoning_effort` or the effort of the model's suffix. Returns the names of the members that were left out.
 fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<Vec<String>, InvalidRequest> {
-    let chat_effort = body.take_text("reasoning_effort")?;
+    let chat_effort = take_chat_effort(body)?;
     let mut reasoning = body.need_object("reasoning")?;
     let foreign = FOREIGN.into_iter().filter(|name| reasoning.take(name).is_some());
     let ignored: Vec<String> = foreign.map(|name| format!("reasoning.{name}")).collect();

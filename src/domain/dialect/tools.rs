@@ -125,7 +125,7 @@ fn write_flattened(name: &str, kind: &Text<'_>, mut others: Members<'_>, out: &m
 
 fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "tool_choice";
-    if let Some(word) = Text::of(choice) {
+    if let Some(word) = Text::of(choice).or_else(|| word_in_type(choice)) {
         let advice = "use `none`, `auto`, `required` or an object that names a tool.";
         // `any` is Mistral's name for `required`.
         let word = if word.as_json() == r#""any""# { Text::from_plain("required") } else { word };
@@ -150,6 +150,12 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     }
     out.end_object();
     Ok(())
+}
+
+/// Returns the word of a choice such as `{"type": "auto"}`, the form of Anthropic's API.
+fn word_in_type(choice: &RawValue) -> Option<Text<'_>> {
+    let word = Members::of(choice, String::new()).ok()?.get("type").and_then(Text::of)?;
+    matches!(word.as_json(), r#""none""# | r#""auto""# | r#""required""# | r#""any""#).then_some(word)
 }
 
 /// Writes a choice that must be one of the `allowed` words.

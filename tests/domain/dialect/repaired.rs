@@ -371,6 +371,23 @@ fn missing_types_names_and_contents_are_filled_in() {
 }
 
 #[test]
+fn empty_words_and_words_in_objects_are_repaired() {
+    for (choice, sent) in [("auto", "auto"), ("none", "none"), ("required", "required"), ("any", "required")] {
+        let body = translate_responses(json!({"tool_choice": {"type": choice}})).unwrap().0;
+        assert_eq!(body["tool_choice"], sent);
+    }
+    let hosted = json!({"type": "web_search"});
+    assert_eq!(translate_responses(json!({"tool_choice": hosted})).unwrap().0["tool_choice"], hosted);
+    let members = json!({"messages": [{"role": "user", "content": "Hi"}], "reasoning_effort": ""});
+    let (sent, ignored) = translate_chat(members).unwrap();
+    assert_eq!((sent.get("reasoning"), ignored.is_empty()), (None, true));
+    let sent = translate_responses(json!({"reasoning": {"summary": "auto"}, "reasoning_effort": ""})).unwrap().0;
+    assert_eq!(sent["reasoning"], json!({"summary": "auto"}));
+    let call = json!({"id": "c", "type": "", "function": {"name": "f", "arguments": "{}"}});
+    assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["type"], "function_call");
+}
+
+#[test]
 fn no_member_is_written_twice() {
     let body = json!({"model": "m", "input": "Hi", "verbosity": "low", "response_format": {"type": "json_object"},
         "text": {"format": null, "verbosity": null},

@@ -147,7 +147,7 @@ impl<'a> Translation<'a, '_> {
         let id = own_id.unwrap_or_else(|| self.without_id.begin());
         items::write_reasoning_before(&id, self.recall, self.out);
         match call.take_text("type")?.map(Text::unescaped).as_deref() {
-            None | Some("function") => {
+            None | Some("function" | "") => {
                 self.write_call("function_call", &id, "arguments", call.need_object("function")?)
             }
             Some("custom") => {
