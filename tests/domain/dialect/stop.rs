@@ -79,6 +79,26 @@ fn stop_sequences_cut_collected_texts_but_no_tool_calls() {
 }
 
 #[test]
+fn the_blank_line_between_messages_is_no_stop_sequence() {
+    for (stop, messages, text) in [
+        (json!("\n\n"), ["one", "two\n\nthree"], "one\n\ntwo"),
+        (json!("\n\n"), ["one\n", "two"], "one\n\n\ntwo"),
+        (json!("<end>"), ["one <e", "nd> two"], "one <e\n\nnd> two"),
+        (json!("<end>"), ["one <end>", "two"], "one "),
+    ] {
+        let mut stream = ChatStream::new(options_with(&stop));
+        let mut chunks = Vec::new();
+        for (index, message) in messages.into_iter().enumerate() {
+            let delta = json!({"type": "response.output_text.delta", "output_index": index, "delta": message});
+            chunks.extend(stream.on_event(&event(&delta)).unwrap());
+        }
+        chunks.extend(stream.on_event(&event(&json!({"type": "response.completed", "response": {}}))).unwrap());
+        let sent: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+        assert_eq!(sent, text, "{stop} in {messages:?}");
+    }
+}
+
+#[test]
 fn too_many_and_too_long_sequences_are_refused() {
     for stop in [json!(vec!["x"; 17]), json!(["x".repeat(1025)])] {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": stop}).to_string();

@@ -99,8 +99,13 @@ impl TextDeltas {
         let translated = self.translated.entry((kind, place)).or_default();
         translated.start = translated.start.or(Some(start));
         translated.bytes += piece.len();
-        let text = format!("{separator}{piece}");
-        delta(kind, if kind == TextKind::Content { self.cutter.push(&text) } else { text })
+        if kind != TextKind::Content {
+            return delta(kind, format!("{separator}{piece}"));
+        }
+        // A stop sequence is in one message: the separator is not part of the model's text.
+        let held = if begins_paragraph { self.cutter.rest() } else { String::new() };
+        let separator = if self.cutter.has_stopped() { "" } else { separator };
+        delta(kind, format!("{held}{separator}{}", self.cutter.push(piece)))
     }
 
     /// Returns the delta for the part of a finished text that was not translated yet.
