@@ -50,13 +50,17 @@ async fn a_model_of_the_default_provider_has_two_names() {
         ("openai-codex%2Fgpt-5.5", "openai-codex/gpt-5.5"),
         ("openai-codex%2fgpt-5.5?x=1", "openai-codex/gpt-5.5"),
         ("openai/gpt-5.5", "openai/gpt-5.5"),
+        ("gpt-5.5-high", "gpt-5.5-high"),
+        ("openai-codex/gpt-5.5-low-fast", "openai-codex/gpt-5.5-low-fast"),
     ] {
         let found = gateway.get(&format!("/v1/models/{path}")).await;
         let expected =
             json!({"id": id, "object": "model", "created": 0, "owned_by": "openai-codex", "context_length": 272_000});
         assert_eq!((found.status, found.json()), (200, expected), "{path}");
     }
-    for path in ["gpt-9", "openai-codex/gpt-9", "work/gpt-5.5", "gpt-5.5/", "a/b/c"] {
+    for path in
+        ["gpt-9", "gpt-9-high", "gpt-5.5-huge", "gpt-4o", "openai-codex/gpt-9", "work/gpt-5.5", "gpt-5.5/", "a/b/c"]
+    {
         let missing = gateway.get(&format!("/v1/models/{path}")).await;
         let code = &missing.json()["error"]["code"];
         assert_eq!((missing.status, code), (404, &json!("model_not_found")), "{path}: {}", missing.text);

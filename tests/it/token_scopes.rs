@@ -163,7 +163,12 @@ async fn a_token_for_one_model_uses_and_lists_only_that_model() {
     let ids: Vec<&str> =
         listed["data"].as_array().expect("models").iter().filter_map(|model| model["id"].as_str()).collect();
     assert_eq!(ids, ["gpt-5.5", MODEL]);
-    assert_eq!(gateway.call_as(&bound, Method::GET, "/v1/models/openai-codex%2Fgpt-5.5", None).await.status, 200);
+    for (name, status) in
+        [("openai-codex%2Fgpt-5.5", 200), ("gpt-5.5-high", 200), ("gpt-5.4", 404), ("gpt-5.4-high", 404)]
+    {
+        let found = gateway.call_as(&bound, Method::GET, &format!("/v1/models/{name}"), None).await;
+        assert_eq!(found.status, status, "{name}");
+    }
     let ask = async |path: &str, model: &str| {
         let body = json!({"model": model, "input": "Hello", "messages": [{"role": "user", "content": "Hello"}]});
         gateway.call_as(&bound, Method::POST, path, Some(body)).await

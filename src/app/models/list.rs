@@ -128,7 +128,7 @@ impl Models {
         })
     }
 
-    /// Returns the model with this id.
+    /// Returns the model with this id, or the one that a prompt with this name would use.
     ///
     /// # Errors
     /// [`AppError::UnknownModel`].
@@ -137,9 +137,19 @@ impl Models {
         // The id may use an alias of the account.
         let canonical = ModelRef::parse(id).map(|named| format!("{}/{}", named.provider, named.model));
         let mut models = self.list(rights).await.models.into_iter();
-        let found = models.find(|model| model.id == id || canonical.as_ref() == Ok(&model.id));
-        found
-            .map(|model| ListedModel { id: id.to_owned(), ..model })
-            .ok_or_else(|| AppError::UnknownModel(id.to_owned()))
+        match models.find(|model| model.id == id || canonical.as_ref() == Ok(&model.id)) {
+            Some(model) => Ok(ListedModel { id: id.to_owned(), ..model }),
+            None => self.find_unlisted(id, rights).await.ok_or_else(|| AppError::UnknownModel(id.to_owned())),
+        }
+    }
+
+    /// Returns a model under a name that is accepted but not listed: one with a suffix, one that has a fallback, or that
+    /// of a hidden model.
+    async fn find_unlisted(&self, id: &str, rights: &Rights) -> Option<ListedModel> {
+        let target = self.target(&ModelName::parse(id).ok()?, rights).await.ok()?;
+        let (account, name) = (&target.definition.name, &target.model.name);
+        let (models, _is_current) = self.models_of(account).await;
+        let model = models.iter().find(|model| model.name == *name && rights.permits_model(account, name))?;
+        Some(ListedModel::new(id.to_owned(), account.as_str(), model))
     }
 }
