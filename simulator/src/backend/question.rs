@@ -8,6 +8,9 @@ use crate::model::{Question, Tool, ToolChoice};
 /// The `include` value of a client that sends the reasoning back.
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
+/// The type of the tool that generates images.
+const IMAGE_TOOL: &str = "image_generation";
+
 /// Returns the question in a request.
 pub(super) fn question(request: &ModelRequest) -> Question {
     let input = request.input();
@@ -66,11 +69,11 @@ pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
     request.list("tools").iter().find(|tool| text(tool, "type") == Some("custom")).and_then(|tool| text(tool, "name"))
 }
 
-/// Returns the image tool if the request requires a call of it.
-pub(super) fn required_image_tool(request: &ModelRequest) -> Option<&Value> {
-    let is_image_tool = |value: &Value| text(value, "type") == Some("image_generation");
-    let is_required = request.get("tool_choice").is_some_and(is_image_tool);
-    request.list("tools").iter().find(|tool| is_image_tool(tool)).filter(|_| is_required)
+/// Returns the image tool if the instructions or the last user message name it.
+pub(super) fn named_image_tool(request: &ModelRequest) -> Option<&Value> {
+    let instructions = request.get("instructions").and_then(Value::as_str).unwrap_or_default();
+    let is_named = instructions.contains(IMAGE_TOOL) || question(request).user_text.contains(IMAGE_TOOL);
+    request.list("tools").iter().find(|tool| text(tool, "type") == Some(IMAGE_TOOL)).filter(|_| is_named)
 }
 
 fn is_output(item: &Value) -> bool {

@@ -87,6 +87,7 @@ impl ModelRequest {
         }
         let input = request.get("input").and_then(Value::as_array).ok_or("Input must be a list")?;
         request.check_choices()?;
+        request.check_tool_choice()?;
         input::check_items(input)?;
         request.check_json_object()?;
         input::check_tools(request.list("tools"))?;
@@ -125,6 +126,18 @@ impl ModelRequest {
             return Err(Refusal::of_api(400, None, "input", message));
         }
         Ok(())
+    }
+
+    /// Refuses a choice of one of the backend's own tools, which the real backend does not find.
+    fn check_tool_choice(&self) -> Result<(), Refusal> {
+        let kind = self.get("tool_choice").and_then(|choice| text(choice, "type"));
+        match kind.filter(|kind| !matches!(*kind, "function" | "custom" | "allowed_tools")) {
+            Some(kind) => {
+                let message = format!("Tool choice '{kind}' not found in 'tools' parameter.");
+                Err(Refusal::of_api(400, None, "tool_choice", &message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Requires `store: false` and `stream: true`; the backend supports nothing else.

@@ -7,8 +7,7 @@ use super::{
     form::{self, Form},
     items,
     question::{
-        custom_tool, includes_reasoning, question, required_image_tool, wants_compaction, wants_reasoning,
-        wants_summary,
+        custom_tool, includes_reasoning, named_image_tool, question, wants_compaction, wants_reasoning, wants_summary,
     },
     request::ModelRequest,
     usage::InputTokens,
@@ -153,7 +152,7 @@ fn default_output(request: &ModelRequest, text_pieces: Vec<String>, events: &mut
     if wants_reasoning(request) {
         items::reasoning(events, wants_summary(request), includes_reasoning(request));
     }
-    if let Some(tool) = required_image_tool(request) {
+    if let Some(tool) = named_image_tool(request) {
         return items::image(events, &question(request).user_text, tool);
     }
     match model::output(&question(request), text_pieces) {

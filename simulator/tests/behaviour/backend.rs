@@ -92,6 +92,7 @@ impl Fixture {
             ("tools", tool(array), 400, json!("invalid_function_parameters")),
             ("tools", json!([{"type": "image_generation", "size": "9x9"}]), 400, json!("invalid_value")),
             ("tools", json!([{"type": "image_generation", "n": 2}]), 400, json!("unknown_parameter")),
+            ("tool_choice", json!({"type": "image_generation"}), 400, Value::Null),
             ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),
             ("service_tier", json!("fast"), 400, Value::Null),
             ("service_tier", json!("auto"), 400, Value::Null),

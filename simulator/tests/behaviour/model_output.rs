@@ -249,12 +249,12 @@ async fn usage_adds_up_and_counts_cached_prompts() {
 }
 
 #[tokio::test]
-async fn a_required_image_is_returned_and_the_response_repeats_effort_and_tier() {
+async fn a_named_image_is_returned_and_the_response_repeats_effort_and_tier() {
     let fixture = Fixture::new().await;
     let tokens = fixture.sign_in().await;
     let asked = json!({
         "tools": [{"type": "image_generation", "size": "1024x1536"}],
-        "tool_choice": {"type": "image_generation"},
+        "instructions": "Call image_generation.",
         "reasoning": {"effort": "low"},
         "service_tier": "priority",
     });

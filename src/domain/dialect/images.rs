@@ -23,8 +23,10 @@ const DEFAULT_MODEL: &str = "gpt-image-1";
 const IMAGE_MODELS: [&str; 3] = ["gpt-image", "chatgpt-image", "dall-e"];
 /// The parameters that the tool accepts unchanged.
 const TOOL_PARAMETERS: [&str; 5] = ["background", "moderation", "output_compression", "output_format", "size"];
-/// The instructions for the model that calls the tool.
-const INSTRUCTIONS: &str = "Generate exactly one image with the tool image_generation, from the user's text as it is.";
+/// The instructions for the model that calls the tool. The call cannot be forced: the backend refuses a `tool_choice` that
+/// names one of its own tools.
+const INSTRUCTIONS: &str = "Generate exactly one image with the tool image_generation, from the user's text as it is. \
+    Always call the tool, and write no text.";
 
 /// Checks a body and returns its `model`.
 pub fn image_model_of(body: &[u8]) -> Result<ModelName, InvalidRequest> {
@@ -106,7 +108,6 @@ fn write_tool(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
     }
     out.end_object();
     out.end_array();
-    out.json("tool_choice", r#"{"type":"image_generation"}"#);
     Ok(())
 }
 
