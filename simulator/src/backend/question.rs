@@ -69,11 +69,12 @@ pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
     request.list("tools").iter().find(|tool| text(tool, "type") == Some("custom")).and_then(|tool| text(tool, "name"))
 }
 
-/// Returns the image tool if the instructions or the last user message name it.
+/// Returns the image tool if it is the only tool and the instructions or the last user message name it.
 pub(super) fn named_image_tool(request: &ModelRequest) -> Option<&Value> {
+    let [tool] = request.list("tools") else { return None };
     let instructions = request.get("instructions").and_then(Value::as_str).unwrap_or_default();
-    let is_named = instructions.contains(IMAGE_TOOL) || question(request).user_text.contains(IMAGE_TOOL);
-    request.list("tools").iter().find(|tool| text(tool, "type") == Some(IMAGE_TOOL)).filter(|_| is_named)
+    let is_named = || instructions.contains(IMAGE_TOOL) || question(request).user_text.contains(IMAGE_TOOL);
+    (text(tool, "type") == Some(IMAGE_TOOL) && is_named()).then_some(tool)
 }
 
 fn is_output(item: &Value) -> bool {
