@@ -1,6 +1,8 @@
 //! Validates the items and the tools of a request as strictly as the real backend. It refuses references to stored
 //! items, because it stores nothing, and incomplete schemas.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{refusal::Refusal, request::text};
@@ -58,6 +60,7 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
         check_members(&format!("input[{index}]"), item)?;
         check_values(index, item)?;
     }
+    check_unique_ids(input)?;
     input.iter().enumerate().try_for_each(|(index, item)| check_content(index, item))
 }
 
@@ -87,6 +90,19 @@ fn check_id(index: usize, item: &Value) -> Result<(), Refusal> {
     };
     let param = format!("input[{index}].id");
     Err(Refusal::of_api(400, Some(code), &param, &format!("Invalid '{param}': {why}")))
+}
+
+/// Checks that no two items have the same id.
+fn check_unique_ids(input: &[Value]) -> Result<(), Refusal> {
+    let mut ids = BTreeSet::new();
+    match input.iter().filter_map(|item| text(item, "id")).find(|id| !ids.insert(*id)) {
+        Some(id) => {
+            let message =
+                format!("Duplicate item found with id {id}. Remove duplicate items from your input and try again.");
+            Err(Refusal::of_api(400, None, "input", &message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that an item and its parts have no unknown member.

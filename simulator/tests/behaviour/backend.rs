@@ -86,6 +86,12 @@ impl Fixture {
             ("input", json!([{"role": "user", "content": [{"type": "output_text"}]}]), 400, json!("invalid_value")),
             ("input", json!([{"role": "assistant", "content": [{"type": "input_text"}]}]), 400, json!("invalid_value")),
             ("input", json!([call, output(json!([{"type": "text", "text": "1"}]))]), 400, json!("invalid_value")),
+            (
+                "input",
+                json!([{"role": "user", "id": "msg_1", "content": "a"}, {"role": "user", "id": "msg_1", "content": "b"}]),
+                400,
+                Value::Null,
+            ),
             ("tools", tool(json!({"type": "object"})), 400, json!("invalid_function_parameters")),
             ("tools", tool(json!({})), 400, json!("invalid_function_parameters")),
             ("tools", tool(nested), 400, json!("invalid_function_parameters")),

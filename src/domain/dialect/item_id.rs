@@ -18,6 +18,11 @@ fn prefix(kind: Option<&str>) -> Option<&'static str> {
     }
 }
 
+/// Whether an item of this type may be sent without its id. Reasoning is not repeated without it.
+pub(super) fn is_optional(kind: Option<&str>) -> bool {
+    prefix(kind).is_some() && kind != Some("reasoning")
+}
+
 /// Whether the backend accepts this id for an item of this type.
 pub(super) fn is_accepted(kind: Option<&str>, id: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');

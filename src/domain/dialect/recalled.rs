@@ -1,6 +1,9 @@
 //! The items of earlier responses: those that a request refers to, and those that later requests may refer to.
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -55,6 +58,9 @@ pub(super) struct Recall<'a> {
     /// Whether an item has tools.
     pub(super) has_additional_tools: bool,
     has_earlier_compaction: bool,
+    ids: HashSet<Cow<'a, str>>,
+    /// Whether two items have the same id.
+    pub(super) has_repeated_ids: bool,
 }
 
 impl<'a> Recall<'a> {
@@ -66,7 +72,14 @@ impl<'a> Recall<'a> {
             has_additional_tools: false,
             // The name of both types begins with this word.
             has_earlier_compaction: recalled.earlier.iter().any(|items| items.contains("\"compaction")),
+            ids: HashSet::new(),
+            has_repeated_ids: false,
         }
+    }
+
+    /// Notes the id of an item.
+    pub(super) fn note_id(&mut self, id: Cow<'a, str>) {
+        self.has_repeated_ids |= !self.ids.insert(id);
     }
 
     /// Returns an item by its id.
@@ -84,6 +97,9 @@ impl<'a> Recall<'a> {
             self.missing.calls.push(id.into_owned());
             return Vec::new();
         };
+        for id in items.iter().filter_map(|item| item.get("id")?.as_str()) {
+            self.has_repeated_ids |= !self.ids.insert(Cow::Borrowed(id));
+        }
         items.iter().filter_map(|item| serde_json::value::to_raw_value(item).ok()).collect()
     }
 

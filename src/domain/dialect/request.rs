@@ -192,6 +192,11 @@ fn write_input<'a>(
     let own = [&system.as_items(), out.since(own_start).trim_start_matches(',')];
     let own = own.into_iter().filter(|items| !items.is_empty()).collect::<Vec<_>>().join(",");
     let instructions = system.place(instructions, start, wants_json_object, out);
+    if recall.has_repeated_ids {
+        let unique = items::without_repeated_ids(out.since(start))?;
+        out.truncate(start);
+        out.json_item(&unique);
+    }
     let key = cache.take_own_key(body).or_else(|| cache.derive(instructions.as_json(), out.since(start)));
     out.end_array();
     let is_lite = recall.has_additional_tools;

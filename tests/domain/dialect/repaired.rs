@@ -234,6 +234,65 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
 }
 
 #[test]
+fn generated_images_are_sent_back_without_the_members_of_outputs() {
+    let sent = json!({"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA",
+        "revised_prompt": "A fox"});
+    let mut given = sent.clone();
+    for name in ["action", "background", "output_format", "quality", "size"] {
+        given[name] = json!("auto");
+    }
+    assert_eq!(translate_responses(json!({"input": [given]})).unwrap().0["input"], json!([sent]));
+    let recalled = Recalled { earlier: vec![json!([given]).to_string()], ..Recalled::default() };
+    let body = br#"{"model": "m", "input": []}"#;
+    let body = parse_responses(body).unwrap().into_backend("m", &recalled).unwrap().request.body;
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["input"], json!([sent]));
+}
+
+#[test]
+fn repeated_item_ids_are_removed() {
+    let said = |text: &str| json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]});
+    let with_id = |mut item: Value, id: &str| {
+        item["id"] = json!(id);
+        item
+    };
+    let reasoning =
+        |content: &str| json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": content});
+    let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "f", "arguments": "{}"});
+    let search = |status: &str| json!({"type": "web_search_call", "id": "ws_1", "status": status});
+    let user = json!({"role": "user", "content": "Hi"});
+    let given = json!([
+        user,
+        user,
+        reasoning("a"),
+        with_id(said("One"), "msg_1"),
+        with_id(call("c1"), "fc_1"),
+        search("completed"),
+        reasoning("b"),
+        with_id(said("One"), "msg_1"),
+        with_id(said("Two"), "msg_1"),
+        with_id(call("c2"), "fc_1"),
+        search("failed"),
+    ]);
+    let expected = json!([
+        user,
+        user,
+        reasoning("a"),
+        with_id(said("One"), "msg_1"),
+        with_id(call("c1"), "fc_1"),
+        search("completed"),
+        said("Two"),
+        call("c2"),
+    ]);
+    assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
+    // The caller sends back the output of the response that it continues.
+    let item = with_id(said("One"), "msg_1");
+    let recalled = Recalled { earlier: vec![json!([item]).to_string()], ..Recalled::default() };
+    let body = json!({"model": "m", "input": [item, user]}).to_string();
+    let body = parse_responses(body.as_bytes()).unwrap().into_backend("m", &recalled).unwrap().request.body;
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["input"], json!([item, user]));
+}
+
+#[test]
 fn item_ids_that_the_backend_refuses_are_removed() {
     let long = format!("msg_{}", "a+/=".repeat(103));
     let message = |id: &str| json!({"type": "message", "role": "assistant", "id": id, "content": []});
