@@ -68,6 +68,7 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
 fn is_reference(item: &Value) -> bool {
     match text(item, "type") {
         Some("reasoning") => text(item, "encrypted_content").is_none_or(str::is_empty),
+        Some("image_generation_call") => text(item, "result").is_none_or(str::is_empty),
         Some(kind) => kind == "item_reference",
         None => item.get("role").is_none() && item.get("id").is_some(),
     }

@@ -74,6 +74,7 @@ impl Fixture {
             ("input", json!([{"type": "reasoning", "id": "rs_1", "summary": []}]), 404, Value::Null),
             ("input", json!([{"type": "item_reference", "id": "rs_1"}]), 404, Value::Null),
             ("input", json!([{"id": "rs_1"}]), 404, Value::Null),
+            ("input", json!([{"type": "image_generation_call", "id": "ig_1"}]), 404, Value::Null),
             ("input", json!([call, output(Value::Null)]), 400, json!("invalid_type")),
             (
                 "input",

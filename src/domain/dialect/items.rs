@@ -55,6 +55,10 @@ pub(super) fn write<'a>(
         (None | Some("message"), Some("system")) => system.push(system_text(item)?),
         // A reference may lack its `type`.
         (Some("item_reference"), _) | (None, None) if item.word("id").is_some() => write_referenced(&item, recall, out),
+        // An image without its data names the remembered one: clients need not send the data back.
+        (Some("image_generation_call"), _) if item.word("id").is_some() && !item.has("result") => {
+            write_referenced(&item, recall, out);
+        }
         (Some("item_reference"), _) => return Err(InvalidRequest::missing(&format!("{}.id", item.path()))),
         (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {
             write_reasoning(&item, recall, out);

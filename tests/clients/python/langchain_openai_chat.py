@@ -76,6 +76,17 @@ def image():
     assert model().invoke([HumanMessage(parts)]).text
 
 
+if USES_RESPONSES:
+
+    @situation
+    def earlier_images():
+        """Later turns name an image by its id, without its data."""
+        image_tool = {"type": "image_generation"}
+        conversation = [HumanMessage("A fox")]
+        conversation.append(model().bind_tools([image_tool], tool_choice=image_tool).invoke(conversation))
+        assert model().invoke([*conversation, HumanMessage("Make it blue")]).text
+
+
 @situation
 def unknown_model():
     raises(openai.NotFoundError, lambda: model(model=UNKNOWN_MODEL).invoke("Hello"))

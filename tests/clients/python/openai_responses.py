@@ -144,6 +144,19 @@ def references():
 
 
 @situation
+def image_by_id():
+    image_tool = {"type": "image_generation"}
+    drawn = client.responses.create(model=MODEL, input="A fox", tools=[image_tool], tool_choice=image_tool)
+    (drawing,) = [item for item in drawn.output if item.type == "image_generation_call"]
+    question = {"role": "user", "content": "Make it blue"}
+    named = [{"type": "image_generation_call", "id": drawing.id}, question]
+    assert client.responses.create(model=MODEL, input=named).output_text
+    unknown = [{"type": "image_generation_call", "id": "ig_unknown"}, question]
+    error = raises(openai.NotFoundError, lambda: client.responses.create(model=MODEL, input=unknown))
+    assert error.code == "item_not_found", error
+
+
+@situation
 def stored_responses():
     first = client.responses.create(model=MODEL, input="Hello")
     assert client.responses.retrieve(first.id).output_text == first.output_text

@@ -194,6 +194,12 @@ fn item_references_are_resolved_or_reported_as_missing() {
         let (sent, missing) = translated(&item, &NOTHING_RECALLED);
         assert_eq!((sent, missing.needed()), (json!([user]), Some("msg_1")));
     }
+    let image = json!({"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "iVBOR"});
+    let with_image = Recalled { items: [("ig_1".to_owned(), image.to_string())].into(), ..Recalled::default() };
+    let named = json!({"type": "image_generation_call", "id": "ig_1", "result": null});
+    assert_eq!(translated(&named, &with_image), (json!([user, image]), Missing::default()));
+    assert_eq!(translated(&named, &NOTHING_RECALLED).1.needed(), Some("ig_1"));
+    assert_eq!(translated(&image, &NOTHING_RECALLED), (json!([user, image]), Missing::default()));
     let bare = json!({"type": "reasoning", "id": "rs_1", "summary": []});
     assert_eq!(translated(&bare, &recalled), (json!([user, reasoning]), Missing::default()));
     let (sent, missing) = translated(&bare, &NOTHING_RECALLED);
