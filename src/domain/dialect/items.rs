@@ -18,6 +18,8 @@ use super::{
 
 /// The role of the model's own messages.
 const ASSISTANT: &str = "assistant";
+/// The member of a call of the provider's own tool that says what the tool does, such as a web search's query.
+const ACTION: &str = "action";
 
 /// Whether an item is a message. A message may lack its `type`.
 pub(super) fn is_message(item: &Members<'_>) -> bool {
@@ -133,12 +135,26 @@ fn leave_out_refused(item: &mut Members<'_>) -> bool {
 
 /// Writes an item or a part without what the backend refuses.
 pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
-    if !leave_out_refused(&mut item) {
+    let has_refused = leave_out_refused(&mut item);
+    let action = action_without_nulls(&item);
+    if !has_refused && action.is_none() {
         return out.item(raw);
     }
     out.begin_object();
+    if let Some(action) = action {
+        let _replaced = item.take(ACTION);
+        out.begin_object_in(ACTION);
+        action.write(out);
+        out.end_object();
+    }
     item.write(out);
     out.end_object();
+}
+
+/// Returns the action of a call of the provider's own tool without its members that are `null`; None if it has none.
+fn action_without_nulls<'a>(item: &Members<'a>) -> Option<Members<'a>> {
+    let mut action = Members::of(item.get(ACTION)?, String::new()).ok()?;
+    action.leave_out(&[]).then_some(action)
 }
 
 /// Writes a message and its parts without what the backend refuses.

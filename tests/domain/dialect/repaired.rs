@@ -209,6 +209,8 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
             "parsed_arguments": {"a": null}, "async_": null, "namespace": null},
         {"type": "function_call_output", "call_id": "c", "output": "null", "id": null, "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": null, "content": [text]},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed",
+            "action": {"type": "search", "query": "q", "queries": null, "sources": null}},
         {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA", "revised_prompt": "A cat",
             "action": "generate", "background": "opaque", "output_format": "png", "quality": "low", "size": "1024x1024"},
     ]);
@@ -220,6 +222,7 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
         {"type": "function_call_output", "call_id": "c", "output": "null", "status": "completed"},
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}},
         {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA", "revised_prompt": "A cat"},
     ]);
     assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
