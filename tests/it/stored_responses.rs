@@ -86,7 +86,7 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
             .as_array()
             .expect("items")
             .iter()
-            .map(|item| item["content"].as_str().expect("a text").to_owned());
+            .map(|item| item["content"][0]["text"].as_str().expect("a text").to_owned());
         (texts.collect::<Vec<_>>(), list["last_id"].as_str().map(str::to_owned), list["has_more"].as_bool())
     };
     let (texts, first_id, _) = list_items("").await;
@@ -110,6 +110,32 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     assert_eq!(gateway.call_as(&editor, Method::GET, &path, None).await.status, 404);
     let file = home.data_dir().join("goclaw.responses.db");
     assert!(file.exists(), "responses have a file of their own");
+}
+
+#[tokio::test]
+async fn input_items_are_listed_in_their_full_form() {
+    let (_provider, _home, gateway) = crate::models::signed_in().await;
+    let image = "data:image/png;base64,iVBOR";
+    let input = json!([
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "Two", "id": null},
+        {"type": "message", "role": "user", "content": [{"type": "input_image", "image_url": image}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "Done"},
+    ]);
+    let id = gateway.post("/v1/responses", json!({"model": MODEL, "input": input})).await.json()["id"].take();
+    let id = id.as_str().expect("an id");
+    let listed = gateway.get(&format!("/v1/responses/{id}/input_items?order=asc")).await;
+    let expected = json!([
+        {"id": format!("in_0_{id}"), "type": "message", "role": "user", "content": [{"type": "input_text", "text": "One"}]},
+        {"id": format!("in_1_{id}"), "type": "message", "role": "assistant",
+            "content": [{"type": "output_text", "text": "Two", "annotations": []}]},
+        {"id": format!("in_2_{id}"), "type": "message", "role": "user",
+            "content": [{"type": "input_image", "image_url": image}]},
+        {"id": "fc_1", "type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"id": format!("in_4_{id}"), "type": "function_call_output", "call_id": "call_1", "output": "Done"},
+    ]);
+    assert_eq!(listed.json()["data"], expected, "{}", listed.text);
 }
 
 /// More responses than the gateway stores in one transaction.

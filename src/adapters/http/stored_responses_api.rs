@@ -58,7 +58,7 @@ impl StoredResponsesApi {
 
     /// List the input items of a stored response.
     ///
-    /// Items without an id get a generated one.
+    /// Items without an id get a generated one. The content of a message is always a list of parts.
     #[oai(path = "/v1/responses/:id/input_items", method = "get", operation_id = "listInputItems")]
     async fn input_items(
         &self,

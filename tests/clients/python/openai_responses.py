@@ -158,10 +158,13 @@ def image_by_id():
 
 @situation
 def stored_responses():
-    first = client.responses.create(model=MODEL, input="Hello")
+    first = client.responses.create(model=MODEL, input=[{"role": "user", "content": str(number)} for number in range(5)])
     assert client.responses.retrieve(first.id).output_text == first.output_text
-    (item,) = client.responses.input_items.list(first.id, order="asc", limit=1)
-    assert item.content[0].text == "Hello", item
+    items = list(client.responses.input_items.list(first.id, order="asc", limit=2))
+    assert [item.content[0].text for item in items] == ["0", "1", "2", "3", "4"], items
+    # The gateway stores no events. An error is better than a stream without any.
+    error = raises(openai.BadRequestError, lambda: client.responses.retrieve(first.id, stream=True))
+    assert error.param == "stream", error
     client.responses.delete(first.id)
     raises(openai.NotFoundError, lambda: client.responses.retrieve(first.id))
 

@@ -9,7 +9,7 @@ mod upkeep;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use tokio::{
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -21,7 +21,7 @@ use super::Models;
 use crate::{
     app::{AppError, Vault},
     domain::{
-        dialect::{InvalidRequest, Missing, ResponseItems, items_by_id},
+        dialect::{InvalidRequest, Missing, ResponseItems, items_by_id, listed_item},
         ids::Principal,
         response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
         time::Timestamp,
@@ -180,20 +180,16 @@ impl Models {
         self.tasks.run(forget).await
     }
 
-    /// Returns the input items of a remembered response, each with an id.
+    /// Returns the input items of a remembered response in their full form.
     ///
     /// # Errors
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.list_input_items", skip_all)]
     pub async fn list_input_items(&self, caller: &Principal, id: &str) -> Result<Vec<Value>, AppError> {
         let known = self.find_remembered(caller, id).await?;
-        let mut items: Vec<Value> = serde_json::from_str(&known.input).unwrap_or_default();
-        for (number, item) in items.iter_mut().enumerate() {
-            if let Some(item) = item.as_object_mut() {
-                item.entry("id").or_insert_with(|| json!(format!("in_{number}_{id}")));
-            }
-        }
-        Ok(items)
+        let items: Vec<Value> = serde_json::from_str(&known.input).unwrap_or_default();
+        let numbered = items.into_iter().enumerate();
+        Ok(numbered.map(|(number, item)| listed_item(item, format!("in_{number}_{id}"))).collect())
     }
 
     /// Waits for a permit to read, at most [`MAX_READ_WAIT`].
