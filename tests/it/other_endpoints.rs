@@ -221,8 +221,13 @@ async fn an_image_is_generated_with_a_model_s_image_tool() {
         permanent_error(&draw(json!({"prompt": null})).await),
         (400, json!("missing_required_parameter"), json!("prompt"))
     );
+    for (dall_e, size) in [("512x512", "1024x1024"), ("1792x1024", "1536x1024"), ("1024x1792", "1024x1536")] {
+        let drawn = draw(json!({"model": "dall-e-3", "size": dall_e})).await;
+        assert_eq!((drawn.status, &drawn.json()["size"]), (200, &json!(size)), "{dall_e}: {}", drawn.text);
+    }
     let refusal = draw(json!({"size": "9x9"})).await;
-    assert_eq!(permanent_error(&refusal).0, 400, "the provider's own reason: {}", refusal.text);
+    assert_eq!(permanent_error(&refusal), (400, json!("invalid_value"), json!("size")), "{}", refusal.text);
+    assert!(!refusal.text.contains("tools[0]"), "the provider's reason, with the caller's name: {}", refusal.text);
 }
 
 #[tokio::test]

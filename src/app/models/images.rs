@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::{AppError, RunningRequest},
     domain::{
-        dialect::{BackendModel, ImageRequest, image_model_of, is_image_model},
+        dialect::{BackendModel, IMAGE_TOOL_PATH, ImageRequest, image_model_of, is_image_model},
         model_list::ProviderModel,
         model_ref::ModelName,
         provider::Dialect,
@@ -31,13 +31,14 @@ impl Models {
         let (model, size) = (self.model_with_tool(&target, &name, &rights).await?, body.len());
         let translate = move || ImageRequest::of_checked(&body)?.into_backend(&model);
         let (body, ignored, mut reader) = self.tasks.compute(size, translate).await?;
-        let started = self.prompt_stream(&target, &headers, body.into()).await?;
+        let started = self.prompt_stream(&target, &headers, body.into()).await;
+        let started = started.map_err(without_tool_path)?;
         let is_cancelled = false;
         let response = self.collect(started, |event| {
             let whole = reader.on_event(event)?;
             Ok(whole.map(|whole| (whole.to_string(), is_cancelled)))
         });
-        let (response, images) = response.await?;
+        let (response, images) = response.await.map_err(without_tool_path)?;
         Ok(response.with_json(images).with_ignored(&ignored))
     }
 
@@ -64,4 +65,13 @@ impl Models {
             None => Err(insufficient_scope(account, &target.model.name)),
         }
     }
+}
+
+/// Removes the path of the tool from the name of a refused parameter, so that the caller recognizes it.
+fn without_tool_path(mut error: AppError) -> AppError {
+    if let AppError::ProviderRefused(refusal) = &mut error {
+        refusal.message = refusal.message.replace(IMAGE_TOOL_PATH, "");
+        refusal.param = refusal.param.take().map(|param| param.replace(IMAGE_TOOL_PATH, ""));
+    }
+    error
 }

@@ -22,7 +22,9 @@ const DEFAULT_MODEL: &str = "gpt-image-1";
 /// The prefixes of the names of image models. Only the tool can use these models.
 const IMAGE_MODELS: [&str; 3] = ["gpt-image", "chatgpt-image", "dall-e"];
 /// The parameters that the tool accepts unchanged.
-const TOOL_PARAMETERS: [&str; 5] = ["background", "moderation", "output_compression", "output_format", "size"];
+const TOOL_PARAMETERS: [&str; 4] = ["background", "moderation", "output_compression", "output_format"];
+/// The path of the tool's parameters in the errors of the backend. The caller sends the parameters without it.
+pub const IMAGE_TOOL_PATH: &str = "tools[0].";
 /// The instructions for the model that calls the tool. The call cannot be forced: the backend refuses a `tool_choice` that
 /// names one of its own tools.
 const INSTRUCTIONS: &str = "Generate exactly one image with the tool image_generation, from the user's text as it is. \
@@ -98,6 +100,15 @@ fn write_tool(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
     out.begin_object();
     out.word("type", "image_generation");
     body.pass_all(&TOOL_PARAMETERS, out);
+    if let Some(size) = body.take_text("size")? {
+        // DALL-E's sizes become those of the tool with the same or the closest proportions.
+        match &*size.clone().unescaped() {
+            "256x256" | "512x512" => out.word("size", "1024x1024"),
+            "1792x1024" => out.word("size", "1536x1024"),
+            "1024x1792" => out.word("size", "1024x1536"),
+            _ => out.text("size", &size),
+        }
+    }
     if let Some(quality) = body.take_text("quality")? {
         // DALL-E's values become those of the tool.
         match &*quality.clone().unescaped() {

@@ -48,7 +48,7 @@ pub use compaction::{compaction_of, complete_compaction};
 pub use embeddings::{EmbeddingsConverter, EmbeddingsRequest};
 pub use event::has_output;
 pub use failure::ResponseFailure;
-pub use images::{ImageReader, ImageRequest, image_model_of, is_image_model};
+pub use images::{IMAGE_TOOL_PATH, ImageReader, ImageRequest, image_model_of, is_image_model};
 pub use invalid_request::{InvalidRequest, TOO_LARGE};
 pub use items::without_reasoning;
 pub use listed_item::listed_item;
