@@ -166,6 +166,10 @@ async fn embeddings_come_from_dashscope_in_the_requested_encoding() {
         permanent_error(&embed(json!({"input": null})).await),
         (400, json!("missing_required_parameter"), json!("input"))
     );
+    for token_ids in [json!([1, 2]), json!([[1, 2], [3]])] {
+        let refused = embed(json!({"input": token_ids})).await;
+        assert_eq!(permanent_error(&refused), (400, json!("invalid_type"), json!("input[0]")), "{}", refused.text);
+    }
     assert_eq!(embed(json!({"model": "dashscope/no-such"})).await.status, 404);
 }
 

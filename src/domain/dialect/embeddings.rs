@@ -34,6 +34,7 @@ impl<'a> EmbeddingsRequest<'a> {
 
     /// Writes the body for the provider. `model` is the provider's name of the model.
     pub fn into_provider(mut self, model: &str) -> Result<(Vec<u8>, EmbeddingsConverter), InvalidRequest> {
+        refuse_token_ids(&self.body)?;
         let is_base64 = body_wants_base64(&mut self.body)?;
         let mut out = JsonWriter::for_body(self.size);
         out.word("model", model);
@@ -42,6 +43,15 @@ impl<'a> EmbeddingsRequest<'a> {
         out.end_object();
         Ok((out.into_bytes(), EmbeddingsConverter { model: self.model, is_base64 }))
     }
+}
+
+/// Refuses the ids of tokens, which some clients send instead of texts. The provider does not know their tokens.
+fn refuse_token_ids(body: &Members<'_>) -> Result<(), InvalidRequest> {
+    let Some(input) = body.list("input") else { return Ok(()) };
+    input.each_raw(|item, path| match item.get().as_bytes().first() {
+        Some(b'[' | b'0'..=b'9') => Err(InvalidRequest::invalid_type(&path, "a string; token ids are not supported")),
+        Some(_) | None => Ok(()),
+    })
 }
 
 fn body_wants_base64(body: &mut Members<'_>) -> Result<bool, InvalidRequest> {
