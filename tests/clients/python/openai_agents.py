@@ -3,7 +3,8 @@
 import sys
 
 import openai
-from agents import Agent, ModelSettings, Runner, SQLiteSession, function_tool, set_default_openai_api
+from agents import Agent, ModelSettings, OpenAIResponsesCompactionSession, Runner, SQLiteSession
+from agents import function_tool, set_default_openai_api
 from openai.types.shared import Reasoning
 from pydantic import BaseModel
 from situations import MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
@@ -91,6 +92,16 @@ else:
         first = loop(auto_previous_response_id=True)
         second = Runner.run_sync(agent(), "Use get_time.", previous_response_id=first.last_response_id)
         assert "result of get_time" in second.final_output, second
+
+    @situation
+    async def compaction():
+        session = OpenAIResponsesCompactionSession(
+            "compacted", SQLiteSession("compacted"), model=MODEL, should_trigger_compaction=lambda _context: True
+        )
+        await Runner.run(agent(), "Use get_time.", session=session)
+        kinds = [item.get("type") for item in await session.get_items()]
+        assert kinds[-1] == "compaction" and "function_call" not in kinds, kinds
+        assert "result of get_time" in (await Runner.run(agent(), "Use get_time.", session=session)).final_output
 
 
 @situation

@@ -114,6 +114,14 @@ def models():
 
 
 @situation
+def images():
+    """Clients of DALL-E send its sizes and qualities, which the provider's tool does not have."""
+    drawn = client.images.generate(model="dall-e-3", prompt="A fox", size="1792x1024", quality="hd")
+    assert drawn.data[0].b64_json and (drawn.size, drawn.quality) == ("1536x1024", "high"), drawn
+    assert raises(openai.BadRequestError, lambda: client.images.generate(prompt="A fox", size="9x9")).param == "size"
+
+
+@situation
 def provider_failures():
     send_command("/scripts", {"script": "failed:server_error"})
     without_retries = client.with_options(max_retries=0).chat.completions
