@@ -170,6 +170,15 @@ def stored_responses():
 
 
 @situation
+def compaction():
+    conversation = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi!"}]
+    compacted = client.responses.compact(model=MODEL, input=conversation)
+    assert compacted.object == "response.compaction" and compacted.output[-1].type == "compaction", compacted
+    conversation = [*compacted.output, {"role": "user", "content": "Again"}]
+    assert client.responses.create(model=MODEL, input=conversation).output_text
+
+
+@situation
 def refusals():
     def refusal(kind, caller=client, **parameters):
         return raises(kind, lambda: caller.responses.create(**{"model": MODEL, "input": "x"} | parameters))
