@@ -1,7 +1,7 @@
 //! Tests of repairing requests that the backend would refuse, in both dialects.
 
 use goclaw::domain::{
-    dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning},
+    dialect::{InvalidRequest, NOTHING_RECALLED, Recalled, without_lone_surrogates, without_reasoning},
     json::{self, Limits},
 };
 use serde_json::{Value, json};
