@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{PromptBody, Target, is_event_stream, is_unreadable},
+    ask::{PromptBody, Target, is_event_stream},
     memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
     stream::{BrokenEvents, Form, ProviderEvents, caller_stream},
@@ -144,7 +144,7 @@ impl Models {
         body: PromptBody,
     ) -> Result<StartedStream, AppError> {
         let PromptBody { json, is_lite } = body;
-        let send = async |json: Bytes| {
+        self.send_readable(json, async |json| {
             let body = PromptBody { json, is_lite };
             let (account, response) = self.prompt(target, from_caller, body, "text/event-stream").await?;
             let (head, body) = split_event_stream(response)?;
@@ -153,15 +153,8 @@ impl Models {
                 Ok(()) => Ok(StartedStream { account, head, events }),
                 Err(broken) => Err(self.broken_error(&account, broken)),
             }
-        };
-        let started = send(json.clone()).await;
-        if !started.as_ref().err().is_some_and(is_unreadable) {
-            return started;
-        }
-        match self.without_unreadable(json).await? {
-            Some(json) => send(json).await,
-            None => started,
-        }
+        })
+        .await
     }
 
     /// Returns the response as a stream, for which `held_bytes` stay in memory.
