@@ -93,6 +93,12 @@ impl<'a> BackendEvent<'a> {
         matches!(&*self.kind, "response.completed" | "response.incomplete")
     }
 
+    /// Whether the event is not part of OpenAI's API, such as `codex.rate_limits`.
+    pub(super) fn is_private(&self) -> bool {
+        let is_public = self.kind == "error" || self.kind.starts_with("response.");
+        !is_public || self.kind == "response.metadata"
+    }
+
     /// Returns the response in an event, if it has one.
     ///
     /// # Errors
@@ -123,8 +129,6 @@ pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
 pub fn has_output(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;
-    let only_begins =
-        matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress" | "response.metadata");
-    // Others, such as `codex.rate_limits`, are not about the response.
-    Ok(event.kind.starts_with("response.") && !only_begins)
+    let only_begins = matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress");
+    Ok(!event.is_private() && !only_begins)
 }

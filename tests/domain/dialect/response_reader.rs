@@ -287,6 +287,7 @@ fn private_events_are_for_codex_clients() {
     for (kind, is_private) in [
         ("codex.rate_limits", true),
         ("keepalive", true),
+        ("response.metadata", true),
         ("response.created", false),
         ("response.not_invented_yet", false),
         ("error", false),
