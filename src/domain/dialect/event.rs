@@ -31,8 +31,13 @@ impl<'a> BackendEvent<'a> {
         let mut kind: Cow<'a, str> =
             members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
         if kind == "response.done" {
-            // An older name of the last event.
-            kind = "response.completed".into();
+            // An older name of the last event, whatever the status of the response.
+            let status = members.get("response").and_then(|json| Members::of_event(json.get())?.word("status"));
+            kind = match status.as_deref() {
+                Some("failed") => "response.failed".into(),
+                Some("incomplete") => "response.incomplete".into(),
+                _ => "response.completed".into(),
+            };
         } else if kind.is_empty() && members.has("error") {
             // Some failures come without any type, as in a stream of Chat Completions.
             kind = "error".into();

@@ -303,11 +303,19 @@ fn private_events_are_for_codex_clients() {
 
 #[test]
 fn the_older_name_of_the_last_event_is_replaced() {
-    let given = event(&json!({"type": "response.done", "response": {"id": "r", "status": "completed"}}));
-    let mut reader = reader(&json!({}));
-    let done = reader.on_event(&given).unwrap().unwrap();
-    let frame = done.repaired_frame().unwrap();
-    assert!(done.is_last() && frame.starts_with("event: response.completed\ndata: {\"type\":\"response.completed\""));
+    for (status, name) in [
+        (json!("completed"), "response.completed"),
+        (json!(null), "response.completed"),
+        (json!("incomplete"), "response.incomplete"),
+        (json!("failed"), "response.failed"),
+    ] {
+        let given = event(&json!({"type": "response.done", "response": {"id": "r", "status": status}}));
+        let mut reader = reader(&json!({}));
+        let done = reader.on_event(&given).unwrap().unwrap();
+        let frame = done.repaired_frame().unwrap();
+        assert!(done.is_last() && frame.starts_with(&format!("event: {name}\ndata: {{\"type\":\"{name}\"")), "{frame}");
+        assert_eq!(done.into_response().is_err(), status == "failed", "{status}");
+    }
 }
 
 #[test]
