@@ -78,8 +78,8 @@ impl<'a> BackendEvent<'a> {
     pub(super) fn check(&self) -> Result<(), ResponseFailure> {
         let error = match &*self.kind {
             "response.failed" => self.tree("response").and_then(|mut response| Some(response.get_mut("error")?.take())),
-            // `code` and `message` are members of the event itself or of its `error`.
-            "error" => self.tree("error").or_else(|| {
+            // `code` and `message` are members of the event itself or of its `error`, which may also be the message.
+            "error" => self.tree("error").filter(Value::is_object).or_else(|| {
                 Some(
                     self.members
                         .iter()

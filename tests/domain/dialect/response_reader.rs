@@ -124,6 +124,7 @@ fn failures_have_the_backends_code_and_message() {
         json!({"type": "error", "code": "context_length_exceeded", "message": "Too long.", "sequence_number": 3}),
         json!({"type": "error", "error": error, "status": 400}),
         json!({"error": error}),
+        json!({"type": "error", "code": "context_length_exceeded", "error": "Too long."}),
     ] {
         let failure = response(std::slice::from_ref(&failed)).unwrap_err();
         assert_eq!(failure.code, "context_length_exceeded", "{failed}");
@@ -156,7 +157,7 @@ fn unfinished_items_are_assembled_from_their_deltas() {
         json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "g"}}),
         delta("function_call_arguments", "fc_1", "{}"),
         delta("function_call_arguments", "fc_2", "[]"),
-        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_3", "call_id": "call_3", "name": "h", "arguments": ""}}),
+        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_3", "call_id": "call_3", "name": "h"}}),
         json!({"type": "response.output_item.added", "item": {"type": "message", "id": "msg_2", "role": "assistant", "content": []}}),
         json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
     ];
