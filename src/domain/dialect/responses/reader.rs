@@ -63,8 +63,8 @@ impl ResponseReader {
         Self { is_codex_client, ..self }
     }
 
-    /// Whether an event is kept from the caller. Some clients of OpenAI's API fail if `response.created` is not the first
-    /// event, or at any event that they do not know.
+    /// Whether an event is left out of the caller's stream. Some clients of OpenAI's API fail if `response.created` is
+    /// not the first event, or at any event that they do not know.
     pub fn omits(&self, event: &ReadEvent<'_>) -> bool {
         event.event.is_private() && !self.is_codex_client
     }
