@@ -46,7 +46,7 @@ const MAX_NAME_CHARS: usize = 64;
 /// The response header in which the provider names the model.
 const MODEL_HEADER: &str = "openai-model";
 
-/// A response whose first output has arrived.
+/// A response that has not failed before its first output, or has none yet.
 pub(super) struct StartedStream {
     account: Arc<ProviderRegistration>,
     head: ProxyResponse,
@@ -135,8 +135,9 @@ impl Models {
         }
     }
 
-    /// Sends the prompt, and waits for the first output of its response. A response that fails before that becomes an
-    /// error. The provider reports reasoning that it cannot decrypt as such a failure too, not only by the status.
+    /// Sends the prompt, and waits for a while for the first output of its response. A response that fails before that
+    /// becomes an error. If this is because the provider cannot decrypt the reasoning in the prompt, sends it once more
+    /// without the reasoning, as [`Self::post`] does if the status says so.
     pub(super) async fn prompt_stream(
         &self,
         target: &Target,

@@ -82,8 +82,8 @@ if USES_RESPONSES:
     def earlier_images():
         """Later turns name an image by its id, without its data."""
         image_tool = {"type": "image_generation"}
-        conversation = [HumanMessage("A fox")]
-        conversation.append(model().bind_tools([image_tool], tool_choice=image_tool).invoke(conversation))
+        conversation = [HumanMessage("Draw a fox with image_generation")]
+        conversation.append(model().bind_tools([image_tool]).invoke(conversation))
         assert model().invoke([*conversation, HumanMessage("Make it blue")]).text
 
 
