@@ -1,8 +1,6 @@
 //! Writes the items of a request's input. Replaces references by the items, adds stored reasoning, and leaves out or
 //! rewrites what the backend refuses. All else is unchanged, including the ids.
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use serde_json::value::RawValue;
 
 use super::{
@@ -83,34 +81,6 @@ pub(super) fn write<'a>(
         _ => write_accepted(raw, item, out),
     }
     Ok(())
-}
-
-/// Returns the items, separated by commas, without repeated ids, which the backend refuses. Leaves out an item that is
-/// repeated as a whole, and one that needs its id.
-pub(super) fn without_repeated_ids(items: &str) -> Result<String, InvalidRequest> {
-    let array = format!("[{items}]");
-    let (mut seen, mut out) = (HashMap::new(), JsonWriter::default());
-    List::of_json(&array).each_raw(|raw, path| {
-        let mut item = Members::of(raw, path)?;
-        match item.word("id").map(|id| seen.entry(id)) {
-            None => out.item(raw),
-            Some(Entry::Vacant(entry)) => {
-                entry.insert(raw.get());
-                out.item(raw);
-            }
-            Some(Entry::Occupied(first))
-                if *first.get() != raw.get() && item_id::is_optional(item.word("type").as_deref()) =>
-            {
-                let _repeated = item.take("id");
-                out.begin_object();
-                item.write(&mut out);
-                out.end_object();
-            }
-            Some(Entry::Occupied(_)) => {}
-        }
-        Ok(())
-    })?;
-    Ok(out.into_text())
 }
 
 /// Returns the members that clients send back although the backend refuses them in an input. They occur only in
