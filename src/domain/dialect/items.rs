@@ -55,10 +55,7 @@ pub(super) fn write<'a>(
         (None | Some("message"), Some("system")) => system.push(system_text(item)?),
         // A reference may lack its `type`.
         (Some("item_reference"), _) | (None, None) if item.word("id").is_some() => write_referenced(&item, recall, out),
-        // An image without its data names the remembered one: clients need not send the data back.
-        (Some("image_generation_call"), _) if item.word("id").is_some() && !item.has("result") => {
-            write_referenced(&item, recall, out);
-        }
+        (Some("image_generation_call"), _) if lacks_image(&item) => write_named_image(&item, recall, out),
         (Some("item_reference"), _) => return Err(InvalidRequest::missing(&format!("{}.id", item.path()))),
         (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {
             write_reasoning(&item, recall, out);
@@ -71,13 +68,13 @@ pub(super) fn write<'a>(
             recall.has_additional_tools = true;
             write_accepted(raw, item, out);
         }
+        (None | Some("message"), _) => write_message(raw, item, out)?,
         (Some(kind), _) if kind.contains("call") || item.has("call_id") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);
             }
             write_call(raw, item, out)?;
         }
-        (None | Some("message"), _) => write_message(raw, item, out)?,
         _ => write_accepted(raw, item, out),
     }
     Ok(())
@@ -215,6 +212,18 @@ fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut 
     match recall.item(&id) {
         Some(item) => write_recalled(item, out),
         None => recall.missing.references.push(id.into_owned()),
+    }
+}
+
+fn lacks_image(item: &Members<'_>) -> bool {
+    item.get("result").and_then(Text::of).is_none_or(|data| data.is_empty())
+}
+
+/// Writes the image that an item without its data names: clients need not send the data back. Leaves out an item that
+/// names none, such as that of an image that failed.
+fn write_named_image(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
+    if item.word("id").is_some() && item.word("status").as_deref() != Some("failed") {
+        write_referenced(item, recall, out);
     }
 }
 

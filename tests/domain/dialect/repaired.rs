@@ -380,6 +380,10 @@ fn responses_input_accepts_chat_parts() {
         json!({"id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]})
     );
     assert_eq!(items[2], plain);
+    let with_call_id =
+        json!({"type": "message", "role": "user", "call_id": "c", "content": [{"type": "text", "text": "Hi"}]});
+    let sent = translate_responses(json!({"input": [with_call_id]})).unwrap().0["input"].take();
+    assert_eq!(sent[0]["content"][0]["type"], "input_text", "a message stays one");
 }
 
 #[test]

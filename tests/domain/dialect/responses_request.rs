@@ -200,6 +200,11 @@ fn item_references_are_resolved_or_reported_as_missing() {
     assert_eq!(translated(&named, &with_image), (json!([user, image]), Missing::default()));
     assert_eq!(translated(&named, &NOTHING_RECALLED).1.needed(), Some("ig_1"));
     assert_eq!(translated(&image, &NOTHING_RECALLED), (json!([user, image]), Missing::default()));
+    // There is no image to remember.
+    for (id, status) in [(json!("ig_1"), json!("failed")), (json!(null), json!("completed"))] {
+        let failed = json!({"type": "image_generation_call", "id": id, "status": status, "result": null});
+        assert_eq!(translated(&failed, &NOTHING_RECALLED), (json!([user]), Missing::default()));
+    }
     let bare = json!({"type": "reasoning", "id": "rs_1", "summary": []});
     assert_eq!(translated(&bare, &recalled), (json!([user, reasoning]), Missing::default()));
     let (sent, missing) = translated(&bare, &NOTHING_RECALLED);
