@@ -103,19 +103,23 @@ fn leave_out_refused(item: &mut Members<'_>) -> bool {
 /// Writes an item or a part without what the backend refuses.
 pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
     let has_refused = leave_out_refused(&mut item);
-    let action = action_without_nulls(&item);
-    if !has_refused && action.is_none() {
+    if !has_refused && action_without_nulls(&item).is_none() {
         return out.item(raw);
     }
     out.begin_object();
-    if let Some(action) = action {
+    write_members(item, out);
+    out.end_object();
+}
+
+/// Writes the members of an item or a part, and those of its action, except for what is `null` in the action.
+fn write_members(mut item: Members<'_>, out: &mut JsonWriter) {
+    if let Some(action) = action_without_nulls(&item) {
         let _replaced = item.take(ACTION);
         out.begin_object_in(ACTION);
         action.write(out);
         out.end_object();
     }
     item.write(out);
-    out.end_object();
 }
 
 /// Returns the action of a call of the provider's own tool without its members that are `null`; None if it has none.
@@ -355,7 +359,7 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Re
         let _replaced = item.take("output");
         write_parts("output", "tool", parts, out)?;
     }
-    item.write(out);
+    write_members(item, out);
     out.end_object();
     Ok(())
 }
