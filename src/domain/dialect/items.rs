@@ -73,7 +73,7 @@ pub(super) fn write<'a>(
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);
             }
-            write_call(raw, item, out)?;
+            write_call(raw, item, recall, out)?;
         }
         _ => write_accepted(raw, item, out),
     }
@@ -336,7 +336,12 @@ fn replacements<'a>(kind: &str, item: &Members<'a>) -> Vec<(&'static str, Text<'
 }
 
 /// Writes a call or its output. Replaces an id, a name, arguments, or an output or its parts that the backend refuses.
-fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+fn write_call(
+    raw: &RawValue,
+    mut item: Members<'_>,
+    recall: &mut Recall<'_>,
+    out: &mut JsonWriter,
+) -> Result<(), InvalidRequest> {
     let kind = item.word("type").unwrap_or_default();
     let refused_member = refused_member(&kind, &item);
     let replacements = replacements(&kind, &item);
@@ -353,7 +358,7 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Re
         out.text(name, &text);
     }
     if let Some(name) = refused_member {
-        out.text(name, &arguments(&kind, item.take_as_text(name)?));
+        out.text(name, &arguments(&kind, item.take_as_text(name, &mut recall.json_as_text_left)?));
     }
     if let Some(parts) = parts {
         let _replaced = item.take("output");

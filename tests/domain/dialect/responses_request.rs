@@ -334,7 +334,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
     }
 }
 
-/// The text of such an object can be twice as long, so it is bounded by itself.
+/// The text of such objects can be twice as long, so they have a limit of their own.
 #[test]
 fn long_json_is_not_made_a_string() {
     const MAX: usize = 4 * 1024 * 1024;
@@ -347,6 +347,13 @@ fn long_json_is_not_made_a_string() {
     assert_eq!(sent["input"][1]["output"].as_str().unwrap().len(), MAX);
     let (code, param, message) = refusal(&request(object_of(MAX + 2)));
     assert_eq!((code, param.as_deref()), (TOO_LARGE, Some("input[1].output")), "{message}");
+    let mut halves = request(object_of(MAX / 2));
+    let half = halves["input"][1].clone();
+    halves["input"].as_array_mut().unwrap().extend([half, call.clone()]);
+    assert!(translate(&halves).is_ok());
+    halves["input"][3]["arguments"] = json!({});
+    let (code, param, _) = refusal(&halves);
+    assert_eq!((code, param.as_deref()), (TOO_LARGE, Some("input[3].arguments")), "the limit is for the request");
     assert!(translate(&request("\"".repeat(MAX).into())).is_ok(), "a string stays one");
 }
 
