@@ -112,8 +112,8 @@ impl<'a> Members<'a> {
         self.take_as(name, "a string", Text::of)
     }
 
-    /// Takes out a member that the backend needs as a string. Other JSON becomes a string that contains it. Its bytes are
-    /// subtracted from `left`, which begins with [`MAX_JSON_AS_TEXT`]: its escapes can double the length, and the memory
+    /// Takes out a member that the backend needs as a string. Other JSON becomes a string that contains it. Its length
+    /// is subtracted from `left`, which begins with [`MAX_JSON_AS_TEXT`]: escapes can double the length, and the memory
     /// budget does not cover this.
     pub(super) fn take_as_text(&mut self, name: &str, left: &mut usize) -> Result<Option<Text<'a>>, InvalidRequest> {
         let Some(value) = self.take(name) else { return Ok(None) };
