@@ -55,9 +55,11 @@ impl InvalidRequest {
         Self { message, param: Some("previous_response_id".to_owned()), code: TOO_LARGE }
     }
 
-    /// Returns the error for a long value that is not the string that the backend needs.
+    /// Returns the error for the value at which JSON in the place of strings becomes too long.
     pub(super) fn too_long_json(param: &str) -> Self {
-        let message = format!("The value of '{param}' is too long for JSON that is not a string. Send it as a string.");
+        let message = format!(
+            "The tool outputs and arguments up to '{param}' have too much JSON that is not a string: send strings."
+        );
         Self { message, param: Some(param.to_owned()), code: TOO_LARGE }
     }
 

@@ -1,8 +1,6 @@
 //! Writes the items of a request's input. Replaces references by the items, adds stored reasoning, and leaves out or
 //! rewrites what the backend refuses. All else is unchanged, including the ids.
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use serde_json::value::RawValue;
 
 use super::{
@@ -57,10 +55,7 @@ pub(super) fn write<'a>(
         (None | Some("message"), Some("system")) => system.push(system_text(item)?),
         // A reference may lack its `type`.
         (Some("item_reference"), _) | (None, None) if item.word("id").is_some() => write_referenced(&item, recall, out),
-        // An image without its data names the remembered one: clients need not send the data back.
-        (Some("image_generation_call"), _) if item.word("id").is_some() && !item.has("result") => {
-            write_referenced(&item, recall, out);
-        }
+        (Some("image_generation_call"), _) if lacks_image(&item) => write_named_image(&item, recall, out),
         (Some("item_reference"), _) => return Err(InvalidRequest::missing(&format!("{}.id", item.path()))),
         (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {
             write_reasoning(&item, recall, out);
@@ -73,44 +68,16 @@ pub(super) fn write<'a>(
             recall.has_additional_tools = true;
             write_accepted(raw, item, out);
         }
+        (None | Some("message"), _) => write_message(raw, item, out)?,
         (Some(kind), _) if kind.contains("call") || item.has("call_id") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
                 write_reasoning_before(&id, recall, out);
             }
-            write_call(raw, item, out)?;
+            write_call(raw, item, recall, out)?;
         }
-        (None | Some("message"), _) => write_message(raw, item, out)?,
         _ => write_accepted(raw, item, out),
     }
     Ok(())
-}
-
-/// Returns the items, separated by commas, without repeated ids, which the backend refuses. Leaves out an item that is
-/// repeated as a whole, and one that needs its id.
-pub(super) fn without_repeated_ids(items: &str) -> Result<String, InvalidRequest> {
-    let array = format!("[{items}]");
-    let (mut seen, mut out) = (HashMap::new(), JsonWriter::default());
-    List::of_json(&array).each_raw(|raw, path| {
-        let mut item = Members::of(raw, path)?;
-        match item.word("id").map(|id| seen.entry(id)) {
-            None => out.item(raw),
-            Some(Entry::Vacant(entry)) => {
-                entry.insert(raw.get());
-                out.item(raw);
-            }
-            Some(Entry::Occupied(first))
-                if *first.get() != raw.get() && item_id::is_optional(item.word("type").as_deref()) =>
-            {
-                let _repeated = item.take("id");
-                out.begin_object();
-                item.write(&mut out);
-                out.end_object();
-            }
-            Some(Entry::Occupied(_)) => {}
-        }
-        Ok(())
-    })?;
-    Ok(out.into_text())
 }
 
 /// Returns the members that clients send back although the backend refuses them in an input. They occur only in
@@ -136,19 +103,23 @@ fn leave_out_refused(item: &mut Members<'_>) -> bool {
 /// Writes an item or a part without what the backend refuses.
 pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
     let has_refused = leave_out_refused(&mut item);
-    let action = action_without_nulls(&item);
-    if !has_refused && action.is_none() {
+    if !has_refused && action_without_nulls(&item).is_none() {
         return out.item(raw);
     }
     out.begin_object();
-    if let Some(action) = action {
+    write_members(item, out);
+    out.end_object();
+}
+
+/// Writes the members of an item or a part, and those of its action, except for what is `null` in the action.
+fn write_members(mut item: Members<'_>, out: &mut JsonWriter) {
+    if let Some(action) = action_without_nulls(&item) {
         let _replaced = item.take(ACTION);
         out.begin_object_in(ACTION);
         action.write(out);
         out.end_object();
     }
     item.write(out);
-    out.end_object();
 }
 
 /// Returns the action of a call of the provider's own tool without its members that are `null`; None if it has none.
@@ -245,6 +216,18 @@ fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut 
     match recall.item(&id) {
         Some(item) => write_recalled(item, out),
         None => recall.missing.references.push(id.into_owned()),
+    }
+}
+
+fn lacks_image(item: &Members<'_>) -> bool {
+    item.get("result").and_then(Text::of).is_none_or(|data| data.is_empty())
+}
+
+/// Writes the image that an item without its data names: clients need not send the data back. Leaves out an item that
+/// names none, such as that of an image that failed.
+fn write_named_image(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
+    if item.word("id").is_some() && item.word("status").as_deref() != Some("failed") {
+        write_referenced(item, recall, out);
     }
 }
 
@@ -353,7 +336,12 @@ fn replacements<'a>(kind: &str, item: &Members<'a>) -> Vec<(&'static str, Text<'
 }
 
 /// Writes a call or its output. Replaces an id, a name, arguments, or an output or its parts that the backend refuses.
-fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+fn write_call(
+    raw: &RawValue,
+    mut item: Members<'_>,
+    recall: &mut Recall<'_>,
+    out: &mut JsonWriter,
+) -> Result<(), InvalidRequest> {
     let kind = item.word("type").unwrap_or_default();
     let refused_member = refused_member(&kind, &item);
     let replacements = replacements(&kind, &item);
@@ -370,13 +358,13 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Re
         out.text(name, &text);
     }
     if let Some(name) = refused_member {
-        out.text(name, &arguments(&kind, item.take_as_text(name)?));
+        out.text(name, &arguments(&kind, item.take_as_text(name, &mut recall.json_as_text_left)?));
     }
     if let Some(parts) = parts {
         let _replaced = item.take("output");
         write_parts("output", "tool", parts, out)?;
     }
-    item.write(out);
+    write_members(item, out);
     out.end_object();
     Ok(())
 }

@@ -16,8 +16,8 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// Maximum length in bytes of JSON that becomes a string. It is longer than any model's context.
-const MAX_JSON_AS_TEXT: usize = 4 * 1024 * 1024;
+/// Maximum length in bytes of all JSON of a request that becomes strings. It is longer than any model's context.
+pub(super) const MAX_JSON_AS_TEXT: usize = 4 * 1024 * 1024;
 
 /// A JSON object from which members are taken out as they are translated. A `null` member counts as absent, because
 /// clients send optional parameters as `null`. `take_*` takes out an optional member, `need_*` a required one.
@@ -112,15 +112,17 @@ impl<'a> Members<'a> {
         self.take_as(name, "a string", Text::of)
     }
 
-    /// Takes out a member that the backend needs as a string. Other JSON becomes a string that contains it, of at most
-    /// [`MAX_JSON_AS_TEXT`]: its escapes can double the length, and the memory budget does not cover this.
-    pub(super) fn take_as_text(&mut self, name: &str) -> Result<Option<Text<'a>>, InvalidRequest> {
+    /// Takes out a member that the backend needs as a string. Other JSON becomes a string that contains it. Its length
+    /// is subtracted from `left`, which begins with [`MAX_JSON_AS_TEXT`]: escapes can double the length, and the memory
+    /// budget does not cover this.
+    pub(super) fn take_as_text(&mut self, name: &str, left: &mut usize) -> Result<Option<Text<'a>>, InvalidRequest> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        match Text::of(value) {
-            Some(text) => Ok(Some(text)),
-            None if value.get().len() > MAX_JSON_AS_TEXT => Err(InvalidRequest::too_long_json(&self.path_of(name))),
-            None => Ok(Some(Text::from_plain(value.get()))),
+        if let Some(text) = Text::of(value) {
+            return Ok(Some(text));
         }
+        let too_long = || InvalidRequest::too_long_json(&self.path_of(name));
+        *left = left.checked_sub(value.get().len()).ok_or_else(too_long)?;
+        Ok(Some(Text::from_plain(value.get())))
     }
 
     /// Copies a member that is a string, if it is present.

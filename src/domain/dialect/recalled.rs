@@ -8,7 +8,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::raw_json::{List, Text};
+use super::{
+    members::MAX_JSON_AS_TEXT,
+    raw_json::{List, Text},
+};
 
 /// For a request that refers to no earlier response.
 pub static NOTHING_RECALLED: Recalled =
@@ -57,6 +60,8 @@ pub(super) struct Recall<'a> {
     pub(super) has_own_reasoning: bool,
     /// Whether an item has tools.
     pub(super) has_additional_tools: bool,
+    /// How many bytes of JSON may still become strings.
+    pub(super) json_as_text_left: usize,
     has_earlier_compaction: bool,
     ids: HashSet<Cow<'a, str>>,
     /// Whether two items have the same id.
@@ -70,7 +75,8 @@ impl<'a> Recall<'a> {
             missing: Missing::default(),
             has_own_reasoning: false,
             has_additional_tools: false,
-            // The name of both types begins with this word.
+            json_as_text_left: MAX_JSON_AS_TEXT,
+            // The types are `compaction` and `compaction_trigger`.
             has_earlier_compaction: recalled.earlier.iter().any(|items| items.contains("\"compaction")),
             ids: HashSet::new(),
             has_repeated_ids: false,

@@ -6,7 +6,7 @@
 use super::{
     BackendModel, BackendRequest, CacheScope, InvalidRequest, Missing, Recalled,
     chat::messages,
-    items,
+    item_id, items,
     json_writer::JsonWriter,
     members::{Members, TextOrList},
     raw_json::{List, Text, read},
@@ -193,7 +193,9 @@ fn write_input<'a>(
     let own = own.into_iter().filter(|items| !items.is_empty()).collect::<Vec<_>>().join(",");
     let instructions = system.place(instructions, start, wants_json_object, out);
     if recall.has_repeated_ids {
-        let unique = items::without_repeated_ids(out.since(start))?;
+        out.end_array();
+        // The array begins with its bracket.
+        let unique = item_id::without_repeated(out.since(start - 1))?;
         out.truncate(start);
         out.json_item(&unique);
     }

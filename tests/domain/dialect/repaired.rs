@@ -287,6 +287,18 @@ fn repeated_item_ids_are_removed() {
         call("c2"),
     ]);
     assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
+    // The output of a tool is never left out. The `id` of a local shell output names its call.
+    let shell = |kind: &str| json!({"type": kind, "id": "sh_1", "call_id": "c", "output": [], "status": "completed"});
+    let local = |kind: &str| json!({"type": kind, "id": "lsh_1", "call_id": "c", "output": "2", "status": "completed"});
+    let given = json!([
+        shell("shell_call"),
+        shell("shell_call_output"),
+        local("local_shell_call"),
+        local("local_shell_call_output")
+    ]);
+    let mut expected = given.clone();
+    expected[1].as_object_mut().unwrap().remove("id");
+    assert_eq!(translate_responses(json!({"input": given})).unwrap().0["input"], expected);
     // The caller sends back the output of the response that it continues.
     let item = with_id(said("One"), "msg_1");
     let recalled = Recalled { earlier: vec![json!([item]).to_string()], ..Recalled::default() };
@@ -368,6 +380,10 @@ fn responses_input_accepts_chat_parts() {
         json!({"id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]})
     );
     assert_eq!(items[2], plain);
+    let with_call_id =
+        json!({"type": "message", "role": "user", "call_id": "c", "content": [{"type": "text", "text": "Hi"}]});
+    let sent = translate_responses(json!({"input": [with_call_id]})).unwrap().0["input"].take();
+    assert_eq!(sent[0]["content"][0]["type"], "input_text", "a message stays one");
 }
 
 #[test]

@@ -27,6 +27,14 @@ fn long_call_ids_are_replaced_by_their_hash() {
     let output = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
     assert_eq!(sent[0]["call_id"], ids[0], "both dialects have the same replacement");
     assert_eq!((&sent[1], &sent[2]), (&output(ids[0], ""), &output("call_1", r#"{"a":1}"#)));
+    let action = |timeout: Value| json!({"type": "exec", "command": ["ls"], "env": {}, "timeout_ms": timeout});
+    let mut without_null = action(json!(null));
+    without_null.as_object_mut().unwrap().remove("timeout_ms");
+    for (given, sent_action) in [(action(json!(null)), without_null), (action(json!(5)), action(json!(5)))] {
+        let shell = json!([{"type": "local_shell_call", "id": "lsh_1", "call_id": long("1"), "action": given}]);
+        let sent = translate_responses(json!({"input": shell})).unwrap().0["input"].take();
+        assert_eq!((&sent[0]["call_id"], &sent[0]["action"]), (&json!(ids[0]), &sent_action));
+    }
     let search = |kind: &str| json!({"type": kind, "call_id": long("1"), "execution": "client"});
     let input = json!([search("tool_search_call"), search("tool_search_output")]);
     let sent = translate_responses(json!({"input": input})).unwrap().0["input"].take();

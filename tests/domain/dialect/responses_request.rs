@@ -200,6 +200,11 @@ fn item_references_are_resolved_or_reported_as_missing() {
     assert_eq!(translated(&named, &with_image), (json!([user, image]), Missing::default()));
     assert_eq!(translated(&named, &NOTHING_RECALLED).1.needed(), Some("ig_1"));
     assert_eq!(translated(&image, &NOTHING_RECALLED), (json!([user, image]), Missing::default()));
+    // There is no image to remember.
+    for (id, status) in [(json!("ig_1"), json!("failed")), (json!(null), json!("completed"))] {
+        let failed = json!({"type": "image_generation_call", "id": id, "status": status, "result": null});
+        assert_eq!(translated(&failed, &NOTHING_RECALLED), (json!([user]), Missing::default()));
+    }
     let bare = json!({"type": "reasoning", "id": "rs_1", "summary": []});
     assert_eq!(translated(&bare, &recalled), (json!([user, reasoning]), Missing::default()));
     let (sent, missing) = translated(&bare, &NOTHING_RECALLED);
@@ -329,7 +334,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
     }
 }
 
-/// The text of such an object can be twice as long, so it is bounded by itself.
+/// The text of such objects can be twice as long, so they have a limit of their own.
 #[test]
 fn long_json_is_not_made_a_string() {
     const MAX: usize = 4 * 1024 * 1024;
@@ -342,6 +347,13 @@ fn long_json_is_not_made_a_string() {
     assert_eq!(sent["input"][1]["output"].as_str().unwrap().len(), MAX);
     let (code, param, message) = refusal(&request(object_of(MAX + 2)));
     assert_eq!((code, param.as_deref()), (TOO_LARGE, Some("input[1].output")), "{message}");
+    let mut halves = request(object_of(MAX / 2));
+    let half = halves["input"][1].clone();
+    halves["input"].as_array_mut().unwrap().extend([half, call.clone()]);
+    assert!(translate(&halves).is_ok());
+    halves["input"][3]["arguments"] = json!({});
+    let (code, param, _) = refusal(&halves);
+    assert_eq!((code, param.as_deref()), (TOO_LARGE, Some("input[3].arguments")), "the limit is for the request");
     assert!(translate(&request("\"".repeat(MAX).into())).is_ok(), "a string stays one");
 }
 

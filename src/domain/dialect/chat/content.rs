@@ -38,13 +38,13 @@ pub(super) enum ToolOutput<'a> {
 impl<'a> ToolOutput<'a> {
     /// Removes the content of a tool's message and returns it. Missing content becomes an empty text. Text parts are
     /// joined with line breaks. Other JSON, such as a list that has no parts, becomes its text.
-    pub(super) fn of(message: &mut Members<'a>) -> Result<Self, InvalidRequest> {
+    pub(super) fn of(message: &mut Members<'a>, json_left: &mut usize) -> Result<Self, InvalidRequest> {
         let is_other_json = message.get("content").is_some_and(|content| match message.list("content") {
             Some(list) => !list.are_parts(),
             None => Text::of(content).is_none(),
         });
         if is_other_json {
-            return Ok(Self::Text(message.take_as_text("content")?.unwrap_or(Text::EMPTY)));
+            return Ok(Self::Text(message.take_as_text("content", json_left)?.unwrap_or(Text::EMPTY)));
         }
         match message.take_text_or_list("content")? {
             None => Ok(Self::Text(Text::EMPTY)),

@@ -171,7 +171,8 @@ impl<'a> Translation<'a, '_> {
         self.out.word("type", kind);
         self.out.text("call_id", &call_id::shorten(id.clone()));
         self.out.text("name", &call_name::accepted(call.need_text("name")?));
-        self.out.text(input, &items::arguments(kind, call.take_as_text(input)?));
+        let given = call.take_as_text(input, &mut self.recall.json_as_text_left)?;
+        self.out.text(input, &items::arguments(kind, given));
         self.out.end_object();
         Ok(())
     }
@@ -200,7 +201,8 @@ impl<'a> Translation<'a, '_> {
         };
         let is_custom = self.custom_calls.contains(&id.clone().unescaped());
         let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
-        self.write_output(kind, id, ToolOutput::of(&mut message)?)
+        let output = ToolOutput::of(&mut message, &mut self.recall.json_as_text_left)?;
+        self.write_output(kind, id, output)
     }
 
     /// Adds the output of the newest `function_call`.
@@ -208,7 +210,8 @@ impl<'a> Translation<'a, '_> {
         let Some(newest) = self.function_calls.checked_sub(1) else {
             return Err(message.unsupported("role", "no message before it has a `function_call`."));
         };
-        self.write_output("function_call_output", function_call_id(newest), ToolOutput::of(&mut message)?)
+        let output = ToolOutput::of(&mut message, &mut self.recall.json_as_text_left)?;
+        self.write_output("function_call_output", function_call_id(newest), output)
     }
 }
 
