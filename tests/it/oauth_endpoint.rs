@@ -332,6 +332,11 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         (r#"{"errors":[{"code":"refresh_token_invalidated"}]}"#, "refresh_token_invalidated"),
         (r#"{"errors":[{"message":"secret","code":"requires_captcha"}],"clerk_trace_id":"t"}"#, "requires_captcha"),
         (r#"{"errors":[{"code":"signed_out"},"x"]}"#, "unknown"),
+        (
+            r#"{"errors":[{"code":"x"}],"meta":{"client":{"verification":{"error":{"code":"account_disabled"}}}}}"#,
+            "unknown",
+        ),
+        (r#"{"error":"server_error","hint":"token_revoked"}"#, "unknown"),
         (r#"[{"error":" invalid_grant "}]"#, "invalid_grant"),
         (r#"{"code":400,"error_code":"refresh_token_reused","msg":"secret"}"#, "refresh_token_reused"),
         ("\u{feff}{\"error\":\"invalid_grant\"}", "invalid_grant"),
@@ -340,6 +345,7 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         (r#"{"detail":"Unauthorized"}"#, "unknown"),
         (r#"{"error":"my token is abc"}"#, "unknown"),
         ("<html>", "unknown"),
+        ("<a href='/login?next=x&error=invalid_grant&lang=en'>", "unknown"),
         ("", "unknown"),
     ] {
         let error = refresh_with_response(&provider, 400, body).await.unwrap_err();
