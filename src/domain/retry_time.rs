@@ -46,8 +46,8 @@ impl RetryTime {
         self.with_wait(seconds).with_wait(millis).with_time(time)
     }
 
-    /// Adds what the error in a JSON body states, in the members [`TIMES`] and [`WAITS`] of the error or of the body, and
-    /// in the error's message ("try again in").
+    /// Adds what the error in a JSON body states, in the members [`TIMES`] and [`WAITS`] of the error or of the body,
+    /// and in the error's message ("try again in").
     #[must_use]
     pub fn with_body(self, body: &Value) -> Self {
         let (error, outer) = (error_object(body), body.as_object());
@@ -134,7 +134,7 @@ fn date(text: &str) -> Option<Timestamp> {
 /// Parses the delay in a text like "Please try again in 11.054s.".
 pub fn stated_wait(message: &str) -> Option<Duration> {
     let lower = message.to_ascii_lowercase();
-    BEFORE_DELAY.into_iter().find_map(|before| delay(lower.split_once(before)?.1))
+    BEFORE_DELAY.into_iter().find_map(|before| lower.split(before).skip(1).find_map(delay))
 }
 
 /// Parses a delay at the start of a text. It may have several units ("1m2s", "2 days and 3 hours").
