@@ -114,8 +114,11 @@ fn begins_header(line: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
 }
 
-/// Returns the first non-empty value of the named cookie.
+/// Returns the first non-empty value of the named cookie; None if the name is empty, which would be found everywhere.
 fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
+    if name.is_empty() {
+        return Ok(None);
+    }
     let value_after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
