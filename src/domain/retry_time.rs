@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::{civil, fmt::rfc2822, tz::TimeZone};
+use jiff::fmt::rfc2822;
 use serde_json::{Map, Value};
 
 use super::time::Timestamp;
@@ -120,13 +120,13 @@ fn from_epoch(number: f64) -> Option<Timestamp> {
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }
 
-/// Parses a date of RFC 3339, of RFC 9110 section 5.6.7 in any of its three forms, or of RFC 2822. A date without a zone
-/// is in UTC.
+/// Parses a date of RFC 3339, of RFC 9110 section 5.6.7 in any of its three forms, or of RFC 2822. A date without a
+/// zone is in UTC.
 fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim().trim_end_matches(" UTC");
     let http_date = || httpdate::parse_http_date(text).ok()?.try_into().ok();
     let mail_date = || Some(rfc2822::parse(text).ok()?.timestamp());
-    let without_zone = || Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let without_zone = || format!("{text}Z").parse::<jiff::Timestamp>().ok();
     let time: Option<jiff::Timestamp> = text.parse().ok().or_else(http_date).or_else(mail_date).or_else(without_zone);
     time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
 }

@@ -86,7 +86,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         at: "src/domain",
         inside: &[],
         // From jiff only dates as text, without its clock and time zones.
-        outside: &[PURE_STD, PURE, &["bytes", "httpdate", "ipnet", "jiff::Timestamp", "memchr"]],
+        outside: &[PURE_STD, PURE, &["bytes", "httpdate", "ipnet", "jiff::Timestamp", "jiff::fmt", "memchr"]],
         in_tests: &[],
     },
     Layer {
@@ -134,7 +134,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             ],
         ],
     ),
-    outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "cookie", "reqwest"]]),
+    outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "cookie", "flate2", "reqwest"]]),
     outbound(
         "src/adapters/upstream",
         &[
