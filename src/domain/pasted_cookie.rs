@@ -1,5 +1,6 @@
 //! Finds a browser's cookie in a pasted text: its value alone, `name=value`, a `Cookie` header, a row of the developer
-//! tools, exported JSON, or part of a curl or PowerShell command. A terminal, chat or mail program may have wrapped or quoted it.
+//! tools, exported JSON, or part of a curl or PowerShell command. A terminal, chat or mail program may have wrapped or
+//! quoted it.
 //!
 //! Only the named cookie is read. The provider checks its value, so many spellings are accepted.
 
@@ -52,12 +53,15 @@ impl RefreshToken {
     }
 }
 
-/// Whether a pasted text has `name=`, or the name in quotes, for the client cookie of a provider.
+/// Whether a pasted text has `name=`, a row with the name, or the name in quotes, for the client cookie of a provider.
 pub fn names_client_cookie(text: &SecretString) -> bool {
     let names =
         ProviderType::ALL.into_iter().filter_map(|known| known.descriptor().sessions.map(|sessions| sessions.cookie));
     let text = text.expose_secret();
-    names.into_iter().any(|name| text.contains(&format!("{name}=")) || text.contains(&format!("\"{name}\"")))
+    let forms = |name: &str| {
+        [format!("{name}="), format!("{name}%3D"), format!("{name}\t"), format!("\"{name}\""), format!("'{name}'")]
+    };
+    names.into_iter().any(|name| forms(name).iter().any(|form| text.contains(form)))
 }
 
 /// Finds the cookie in JSON with an object for each cookie, as extensions of browsers export them.
@@ -110,14 +114,17 @@ fn begins_header(line: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
 }
 
-/// Returns the first non-empty value of the named cookie.
+/// Returns the first non-empty value of the named cookie; None if the name is empty, which would be found everywhere.
 fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
+    if name.is_empty() {
+        return Ok(None);
+    }
     let value_after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
         let quoted = rest.strip_prefix(found)?;
         let rest = quoted.trim_start_matches(QUOTES);
-        // The developer tools of browsers copy `name<tab>value` and `name:"value"`, and `"name", "value"` for PowerShell.
+        // The developer tools of browsers copy `name<tab>value` and `name:"value"`, for PowerShell `"name", "value"`.
         let is_separator = |c: char| matches!(c, '=' | ':' | '\t') || (c == ',' && rest.len() < quoted.len());
         rest.trim_start_matches(' ').strip_prefix(is_separator).filter(|_| !is_part)
     };
@@ -138,7 +145,7 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
     // A space either ends the value or comes from a wrapped line. The two cannot be told apart, so the text is refused.
     let follows = rest.trim_start_matches([' ', '\\', '^']);
     let is_inside = rest.starts_with(' ') && follows.starts_with(|c: char| !c.is_whitespace() && !"-;'\"".contains(c));
-    let value = value.trim_end_matches('^');
+    let value = value.trim_end_matches(|c: char| c == '^' || VALUE_MARKS.contains(&c));
     if is_inside || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(InvalidSecret::NotHeaderSafe);
     }

@@ -180,9 +180,12 @@ fn with_separate_addresses(text: &str, scheme: &str) -> String {
     separated
 }
 
-/// Reads each word as an address, if they have different states: an earlier address may be in the text, too.
+/// Reads each word with a result as an address: an earlier address may be in the text, too. Each must be a response, and
+/// their states must differ: two codes for one state cannot be told apart.
 fn of_each_word(words: &[&str]) -> Option<Vec<AuthorizationResponse>> {
-    let readings: Vec<_> = words.iter().filter_map(|word| of_address(word).ok()).collect();
+    let mut seen = HashSet::new();
+    let addresses = words.iter().filter(|word| has_result(word) && seen.insert(**word)).take(MAX_READINGS);
+    let readings = addresses.map(|word| of_address(word).ok()).collect::<Option<Vec<_>>>()?;
     let states = readings.iter().map(|reading| reading.state.expose_secret()).collect::<HashSet<&str>>().len();
     (states > 0 && states == readings.len()).then_some(readings)
 }

@@ -237,10 +237,10 @@ impl<'a> ErrorBody<'a> {
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         // `detail` and `error` may be strings with the message, or with a code.
         let outer_text = |name: &str| json.get(name).and_then(Value::as_str);
-        let outer = || outer_text("detail").or_else(|| outer_text("error"));
-        let message = text("message").or_else(|| text("msg")).or_else(outer);
+        let outer = || ["detail", "error"].into_iter().filter_map(outer_text);
+        let message = text("message").or_else(|| text("msg")).or_else(|| outer().next());
         Self {
-            code: text("code").or_else(|| outer_text("code")).or_else(|| outer().and_then(account_code)),
+            code: text("code").or_else(|| outer_text("code")).or_else(|| outer().find_map(account_code)),
             kind: text("type"),
             message: message.filter(|text| !text.is_empty()),
             details,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::{civil, fmt::rfc2822, tz::Offset};
+use jiff::fmt::rfc2822;
 use serde_json::{Map, Value};
 
 use super::time::Timestamp;
@@ -46,8 +46,8 @@ impl RetryTime {
         self.with_wait(seconds).with_wait(millis).with_time(time)
     }
 
-    /// Adds what the error in a JSON body states, in the members [`TIMES`] and [`WAITS`] of the error or of the body, and
-    /// in the error's message ("try again in").
+    /// Adds what the error in a JSON body states, in the members [`TIMES`] and [`WAITS`] of the error or of the body,
+    /// and in the error's message ("try again in").
     #[must_use]
     pub fn with_body(self, body: &Value) -> Self {
         let (error, outer) = (error_object(body), body.as_object());
@@ -120,13 +120,13 @@ fn from_epoch(number: f64) -> Option<Timestamp> {
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }
 
-/// Parses a date of RFC 3339, of RFC 9110 section 5.6.7 in any of its three forms, or of RFC 2822. A date without a zone
-/// is in UTC.
+/// Parses a date of RFC 3339, of RFC 9110 section 5.6.7 in any of its three forms, or of RFC 2822. A date without a
+/// zone is in UTC.
 fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim().trim_end_matches(" UTC");
     let http_date = || httpdate::parse_http_date(text).ok()?.try_into().ok();
     let mail_date = || Some(rfc2822::parse(text).ok()?.timestamp());
-    let without_zone = || Offset::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
+    let without_zone = || format!("{text}Z").parse::<jiff::Timestamp>().ok();
     let time: Option<jiff::Timestamp> = text.parse().ok().or_else(http_date).or_else(mail_date).or_else(without_zone);
     time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
 }
@@ -134,7 +134,7 @@ fn date(text: &str) -> Option<Timestamp> {
 /// Parses the delay in a text like "Please try again in 11.054s.".
 pub fn stated_wait(message: &str) -> Option<Duration> {
     let lower = message.to_ascii_lowercase();
-    BEFORE_DELAY.into_iter().find_map(|before| delay(lower.split_once(before)?.1))
+    BEFORE_DELAY.into_iter().find_map(|before| lower.split(before).skip(1).find_map(delay))
 }
 
 /// Parses a delay at the start of a text. It may have several units ("1m2s", "2 days and 3 hours").

@@ -111,7 +111,8 @@ fn parse_pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
     Ok(text)
 }
 
-/// Removes what the developer tools of browsers, curl and mail programs write around a token. Keeps a text that has nothing else.
+/// Removes what the developer tools of browsers, curl and mail programs write around a token. Keeps a text that has
+/// nothing else.
 fn without_name(text: &str) -> &str {
     const MARKS: &str = "\"'`;,<>\u{ab}\u{bb}\u{2018}\u{2019}\u{201c}\u{201d}";
     let around = |c: char| c.is_whitespace() || is_invisible(c) || MARKS.contains(c);

@@ -96,12 +96,15 @@ fn a_pasted_code_and_state_may_have_their_names() {
 #[test]
 fn of_several_addresses_each_is_a_reading_if_their_states_differ() {
     let [old, new] = ["code=ac_0&state=old", "code=ac_1&state=new"].map(|query| format!("http://x/?{query}"));
-    let readings = AuthorizationResponse::from_pasted(&format!("{old}\n{new}").as_str().into()).unwrap();
-    let states: Vec<&str> = readings.iter().map(|reading| reading.state.expose_secret()).collect();
-    assert_eq!(states, ["old", "new"]);
-    let two_codes = format!("{old}\n{}", old.replace("ac_0", "ac_1"));
-    let refused = AuthorizationResponse::from_pasted(&two_codes.as_str().into()).unwrap_err();
-    assert_eq!(refused, InvalidRedirect::Repeated("code"));
+    for pasted in [format!("{old}\n{new}"), format!("{old}\n{new}\n{new}")] {
+        let readings = AuthorizationResponse::from_pasted(&pasted.as_str().into()).expect(&pasted);
+        let states: Vec<&str> = readings.iter().map(|reading| reading.state.expose_secret()).collect();
+        assert_eq!(states, ["old", "new"], "{pasted}");
+    }
+    for two_codes in [format!("{old}\n{}", old.replace("ac_0", "ac_1")), format!("{old}\n&code=ac_1")] {
+        let refused = AuthorizationResponse::from_pasted(&two_codes.as_str().into()).unwrap_err();
+        assert_eq!(refused, InvalidRedirect::Repeated("code"), "{two_codes}");
+    }
 }
 
 #[test]

@@ -59,6 +59,8 @@ fn the_cookie_is_found_in_every_copied_form() {
         "(VALUE),",
         "<VALUE>",
         "```\nVALUE\n```",
+        "`__client=VALUE`",
+        "The cookie (__client=VALUE).",
         "> Cookie: a=b;\n> __client=VALUE; c=d",
         "\u{2502} Cookie: a=b; __client=VALUE \u{2502}",
         "__client%3DVALUE%3B%20a%3Db",
@@ -103,7 +105,13 @@ fn a_text_without_a_valid_cookie_is_refused_with_the_reason() {
 
 #[test]
 fn a_text_with_the_name_of_a_client_cookie_is_recognised() {
-    for text in ["a=b; __client=x", r#"[{"name": "__client", "value": "x"}]"#] {
+    for text in [
+        "a=b; __client=x",
+        r#"[{"name": "__client", "value": "x"}]"#,
+        "__client%3Dx%3B%20a%3Db",
+        "__client\tx\tauth.suno.com",
+        "session.cookies.set('__client', 'x')",
+    ] {
         assert!(names_client_cookie(&text.into()), "{text}");
     }
     assert!(!names_client_cookie(&"eyJhbGci.eyJzaWQi.c2ln".into()));

@@ -112,6 +112,7 @@ fn a_code_about_the_account_is_found_wherever_the_body_has_it() {
         (r#"{"error": {"code": "ACCOUNT_DEACTIVATED"}}"#, "account_deactivated"),
         (r#"{"error": {"type": "user_suspended", "message": "No."}}"#, "user_suspended"),
         (r#"{"error": "account_deleted"}"#, "account_deleted"),
+        (r#"{"error": "account_deleted", "detail": "This account does not exist."}"#, "account_deleted"),
         (r#"{"detail": "organization_deactivated"}"#, "organization_deactivated"),
         (r#"{"detail": [{"code": "workspace_deactivated"}]}"#, "workspace_deactivated"),
         (r#"{"errors": [{"code": "account_disabled", "message": "No."}]}"#, "account_disabled"),

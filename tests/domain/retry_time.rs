@@ -33,6 +33,7 @@ fn every_form_of_a_time_or_a_wait_is_read() {
         json!({"message": "Rate limit reached. Please try again in 10m0s."}),
         json!({"message": "Try again in about 9 mins and 60 secs."}),
         json!({"message": "Please retry after 600 seconds."}),
+        json!({"message": "The limit was reached again in this hour. Try again in 10 min."}),
         json!({"resets_at": "Fri, 15 Jan 2027 08:10:00 +0000"}),
         json!({"resets_at": "2027-01-15T08:10:00"}),
         json!({"resets_at": "2027-01-15 08:10:00 UTC"}),

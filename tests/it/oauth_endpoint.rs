@@ -178,25 +178,40 @@ async fn a_member_of_another_type_does_not_cost_the_tokens() {
     }
 }
 
-#[tokio::test]
-async fn a_token_response_in_gzip_is_read() {
+/// Refreshes at a server that responds with a body in gzip, of which the last `missing` bytes are not sent.
+async fn refresh_with_gzip(status: u16, text: &str, missing: usize) -> Result<TokenResponse, TokenEndpointError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(br#"{"access_token":"a","refresh_token":"r"}"#).unwrap();
-    let body = encoder.finish().unwrap();
+    encoder.write_all(text.as_bytes()).unwrap();
+    let mut body = encoder.finish().unwrap();
+    body.truncate(body.len() - missing);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
     let respond = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         let length = body.len();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n");
         stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
         stream
     };
     let (oauth, token) = (endpoint(), RefreshToken::new("token"));
     let refresh = oauth.refresh(account(), &client, &token, Duration::from_secs(20));
     let (tokens, _stream) = tokio::join!(refresh, respond);
-    assert_eq!(tokens.unwrap().refresh_token.unwrap().expose_secret(), "r");
+    tokens
+}
+
+#[tokio::test]
+async fn a_response_in_gzip_is_read() {
+    let tokens = refresh_with_gzip(200, r#"{"access_token":"a","refresh_token":"r"}"#, 0).await.unwrap();
+    assert_eq!(tokens.refresh_token.unwrap().expose_secret(), "r");
+    for (text, missing, expected) in [
+        (r#"{"error":"invalid_grant"}"#, 0, "rejected 401 invalid_grant"),
+        ("<html>Proxy login</html>", 0, "unreadable 401"),
+        (r#"{"error":"invalid_grant"}"#, 9, "unreadable 401"),
+    ] {
+        let error = refresh_with_gzip(401, text, missing).await.unwrap_err();
+        assert_eq!(kind(&error), expected, "{text}");
+    }
 }
 
 #[tokio::test]
@@ -332,6 +347,11 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         (r#"{"errors":[{"code":"refresh_token_invalidated"}]}"#, "refresh_token_invalidated"),
         (r#"{"errors":[{"message":"secret","code":"requires_captcha"}],"clerk_trace_id":"t"}"#, "requires_captcha"),
         (r#"{"errors":[{"code":"signed_out"},"x"]}"#, "unknown"),
+        (
+            r#"{"errors":[{"code":"x"}],"meta":{"client":{"verification":{"error":{"code":"account_disabled"}}}}}"#,
+            "unknown",
+        ),
+        (r#"{"error":"server_error","hint":"token_revoked"}"#, "unknown"),
         (r#"[{"error":" invalid_grant "}]"#, "invalid_grant"),
         (r#"{"code":400,"error_code":"refresh_token_reused","msg":"secret"}"#, "refresh_token_reused"),
         ("\u{feff}{\"error\":\"invalid_grant\"}", "invalid_grant"),
@@ -340,6 +360,7 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         (r#"{"detail":"Unauthorized"}"#, "unknown"),
         (r#"{"error":"my token is abc"}"#, "unknown"),
         ("<html>", "unknown"),
+        ("<a href='/login?next=x&error=invalid_grant&lang=en'>", "unknown"),
         ("", "unknown"),
     ] {
         let error = refresh_with_response(&provider, 400, body).await.unwrap_err();

@@ -43,14 +43,19 @@ const KNOWN: [&str; 33] = [
     "workspace_deactivated",
 ];
 
+/// The members in which servers put the code. They nest them, too.
+const CODE_MEMBERS: [&str; 7] = ["error", "errors", "error_code", "code", "type", "detail", "message"];
+
 /// Returns the longest known code in an error body, ignoring case, or [`UNKNOWN_CODE`].
 ///
-/// Servers put the code into `error`, `code`, `type`, `detail`, `errors` or `error_code`, and nest them. So every text
-/// in the JSON that is a code and nothing else counts. A body that is not JSON may be form-encoded.
+/// A text counts if it is a code and nothing else, and if only [`CODE_MEMBERS`] and lists lead to it: an error of Clerk
+/// also has the whole client, with the errors of earlier sign-ins. A body that is not JSON may be form-encoded.
 pub(super) fn known(body: &[u8]) -> &'static str {
     let body = without_byte_order_mark(body);
     let found = match serde_json::from_slice::<Value>(body) {
         Ok(json) => longest_code(&json),
+        // A page may have links with such a parameter.
+        Err(_not_json) if body.contains(&b'<') => None,
         Err(_not_json) => {
             let error = form_urlencoded::parse(body).find(|(name, _)| name == "error");
             error.and_then(|(_, code)| canonical(&code))
@@ -65,7 +70,10 @@ fn longest_code(json: &Value) -> Option<&'static str> {
     match json {
         Value::String(text) => canonical(text),
         Value::Array(items) => items.iter().filter_map(longest_code).max_by_key(|code| code.len()),
-        Value::Object(members) => members.values().filter_map(longest_code).max_by_key(|code| code.len()),
+        Value::Object(members) => {
+            let parts = CODE_MEMBERS.into_iter().filter_map(|name| members.get(name));
+            parts.filter_map(longest_code).max_by_key(|code| code.len())
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }

@@ -1,6 +1,10 @@
 //! Sends one request to an endpoint of the provider, limits its response and classifies its failure.
 
-use std::{io::Read, pin::pin, time::Duration};
+use std::{
+    io::{self, Read},
+    pin::pin,
+    time::Duration,
+};
 
 use flate2::read::MultiGzDecoder;
 use reqwest::{
@@ -138,18 +142,19 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpoin
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(uncompressed(body))
+    uncompressed(body).map_err(|_damaged| TokenEndpointError::Indeterminate(Doubt::Unreadable(status)))
 }
 
-/// Decompresses a body in gzip. The request does not ask for it, but a server or an intermediary may use it all the
-/// same (RFC 9110 section 12.5.3). JSON never begins with the bytes of gzip.
-fn uncompressed(body: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+/// Decompresses a body in gzip, of which it reads at most [`MAX_RESPONSE_BYTES`]. The request does not ask for it, but a
+/// server or an intermediary may use it all the same (RFC 9110 section 12.5.3). JSON never begins with the bytes of gzip.
+/// A damaged body fails, because one that cannot be read must not refuse a token.
+fn uncompressed(body: Zeroizing<Vec<u8>>) -> io::Result<Zeroizing<Vec<u8>>> {
     if !body.starts_with(&GZIP_MAGIC) {
-        return body;
+        return Ok(body);
     }
     let mut plain: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
-    let read = MultiGzDecoder::new(body.as_slice()).take(MAX_RESPONSE_BYTES as u64).read_to_end(&mut plain);
-    if read.is_ok() { plain } else { body }
+    MultiGzDecoder::new(body.as_slice()).take(MAX_RESPONSE_BYTES as u64).read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 /// Classifies a failure by whether the provider may have received the request. A failed connection includes one that a

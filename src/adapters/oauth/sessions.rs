@@ -11,7 +11,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{
     HttpOAuthEndpoint,
@@ -35,15 +35,23 @@ struct SessionToken {
 }
 
 #[derive(Deserialize)]
-struct ClientResponse {
-    response: Option<ClientSessions>,
+struct ClientResponse<'a> {
+    #[serde(borrow)]
+    response: Option<ClientSessions<'a>>,
 }
 
 #[derive(Deserialize)]
-struct ClientSessions {
+struct ClientSessions<'a> {
     last_active_session_id: Option<String>,
-    #[serde(default)]
-    sessions: Value,
+    /// Contains session tokens, so it is not copied.
+    #[serde(borrow)]
+    sessions: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ListedSession {
+    id: String,
+    status: String,
 }
 
 /// Time limit of the body after the head. The head may contain the only valid cookie, which must be stored soon.
@@ -135,19 +143,19 @@ fn token(parsed: SessionToken) -> SessionOutcome {
     SessionOutcome::Token(AccessToken::new(parsed.jwt.expose_secret()))
 }
 
-fn active_session(parsed: ClientResponse) -> SessionOutcome {
+fn active_session(parsed: ClientResponse<'_>) -> SessionOutcome {
     let id = parsed.response.and_then(|client| {
-        let last_active = client.last_active_session_id.as_deref();
-        SessionId::parse(last_active.or_else(|| first_active(&client.sessions))?)
+        let last_active = client.last_active_session_id.as_deref().and_then(SessionId::parse);
+        last_active.or_else(|| first_active(client.sessions?))
     });
     id.map_or(SessionOutcome::NoSession, SessionOutcome::Active)
 }
 
 /// Returns the id of the first active session. After the last active session has ended, Clerk names none, although the
 /// browser may have others.
-fn first_active(sessions: &Value) -> Option<&str> {
-    let is_active = |session: &&Value| session.get("status").and_then(Value::as_str) == Some("active");
-    sessions.as_array()?.iter().find(is_active)?.get("id")?.as_str()
+fn first_active(sessions: &RawValue) -> Option<SessionId> {
+    let sessions: Vec<ListedSession> = serde_json::from_str(sessions.get()).ok()?;
+    SessionId::parse(&sessions.into_iter().find(|session| session.status == "active")?.id)
 }
 
 fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {

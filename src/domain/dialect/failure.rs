@@ -71,9 +71,11 @@ impl ResponseFailure {
         let kind = names.clone().find_map(kind_of).unwrap_or(RefusalKind::Failed);
         let message = text("message").or_else(|| text("error"));
         let message = message.unwrap_or("The provider reported a failure without details.");
+        let code = names.next().unwrap_or("provider_failed");
         Self {
             kind,
-            code: names.next().unwrap_or("provider_failed").to_owned(),
+            // As in an HTTP response, a code about the account has one spelling.
+            code: account_code(code).unwrap_or(code).to_owned(),
             message: message.to_owned(),
             retry_after: stated_wait(message)
                 .filter(|_| matches!(kind, RefusalKind::RateLimited | RefusalKind::UsageLimit)),

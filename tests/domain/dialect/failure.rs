@@ -42,6 +42,7 @@ fn known_codes_are_classified() {
     let unknown_code = failure(json!({"type": "invalid_request_error", "code": "odd", "message": "No."}));
     assert_eq!((unknown_code.kind, unknown_code.code.as_str()), (RefusalKind::BadRequest, "odd"));
     assert_eq!(failure(json!({})).code, "provider_failed");
+    assert_eq!(failure(json!({"code": "Account_Deactivated"})).code, "account_deactivated");
 }
 
 #[test]

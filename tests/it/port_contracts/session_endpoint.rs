@@ -295,6 +295,7 @@ async fn an_active_session_is_used_if_the_response_names_no_last_one() {
         ),
         (r#""sessions": [{"id": "a", "status": "active"}], "last_active_session_id": "b""#, Some("b")),
         (r#""last_active_session_id": null, "sessions": [{"id": "a", "status": "ended"}]"#, None),
+        (r#""last_active_session_id": "", "sessions": [{"id": "a", "status": "active"}]"#, Some("a")),
         (r#""sessions": null"#, None),
     ] {
         let body = format!("\u{feff}{{\"response\": {{{members}}}}}");
