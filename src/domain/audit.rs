@@ -18,6 +18,9 @@ use super::{
     time::Timestamp,
 };
 
+/// The prefix of the names of page sessions.
+const PAGE_SESSION: &str = "page session ";
+
 /// Who made a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -32,6 +35,16 @@ impl Actor {
     /// Returns an actor without a request.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), address: None, request_id: None }
+    }
+
+    /// Returns the name of a page session.
+    pub fn page_session(id: &ApiTokenId) -> String {
+        format!("{PAGE_SESSION}{}", id.as_str())
+    }
+
+    /// Returns the id of the page session that acts; None for other actors.
+    pub fn session_id(&self) -> Option<&str> {
+        self.name.strip_prefix(PAGE_SESSION)
     }
 
     /// Returns the name of a link that a browser opens.

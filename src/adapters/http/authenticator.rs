@@ -136,7 +136,7 @@ impl AuthContext {
             Credential::ApiToken(known) => {
                 let (id, name) = (known.token.holder_id().as_str(), known.token.name.as_str());
                 match &known.token.grant {
-                    Grant::Page => format!("page session {id}"),
+                    Grant::Page => Actor::page_session(known.token.holder_id()),
                     Grant::Link => Actor::link(known.token.holder_id()),
                     Grant::Program(_) => format!("token {id} ({name})"),
                 }
