@@ -35,6 +35,7 @@ contract!(
     remove_all_cancels_the_logins_of_the_owner_and_on_request_of_the_programs,
     a_program_without_a_token_begins_no_login,
     an_ended_session_neither_begins_nor_resumes_a_login,
+    an_ended_session_and_a_revoked_program_create_no_token,
     two_programs_cannot_have_one_name,
     note_use_stores_the_time_of_the_last_use,
     a_rotation_keeps_the_old_token_beside_the_new_one,
@@ -251,6 +252,19 @@ async fn an_ended_session_neither_begins_nor_resumes_a_login(fixture: impl Fixtu
     assert_eq!(logins.begin(&login, &of_session).await.unwrap(), BeginOutcome::CallerGone);
     put(&fixture.api_tokens(), &[ended]).await;
     assert!(matches!(logins.begin(&login, &of_session).await.unwrap(), BeginOutcome::AlreadyPending(_)));
+}
+
+async fn an_ended_session_and_a_revoked_program_create_no_token(fixture: impl Fixture) {
+    let (store, new) = (fixture.api_tokens(), program(1, 0));
+    for caller in [session(2, 0), program(3, 0)] {
+        let (id, name) = (&caller.token.id, &caller.token.name);
+        let actor = if caller.token.grant == Grant::Page { Actor::page_session(id) } else { Actor::program(id, name) };
+        let of_caller = Author { actor: Actor::named(actor), ..author(at(0)) };
+        assert_eq!(store.put(&new, &of_caller).await.unwrap(), TokenStored::ParentGone);
+        put(&store, std::slice::from_ref(&caller)).await;
+        assert_eq!(store.put(&new, &of_caller).await.unwrap(), TokenStored::Stored);
+        assert!(store.remove(&new.token.id, &of_caller).await.unwrap());
+    }
 }
 
 async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {
