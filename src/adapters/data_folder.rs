@@ -48,9 +48,10 @@ pub enum UnsafeFolder {
 /// Checks whether files can be created in `folder`, or below the nearest parent that exists: writes a block and deletes
 /// it. Returns the folder that was checked and the failure, or `None` if it succeeds.
 pub fn write_failure(folder: &Path) -> Option<(&Path, io::Error)> {
-    let existing = folder.ancestors().find(|folder| folder.is_dir())?;
+    let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let written = create_draft(&existing.join("check")).and_then(|(mut file, draft)| {
-        let written = file.write_all(&[0; 4096]);
+        // A network file system reports a full disk only when the file is synced.
+        let written = file.write_all(&[0; 4096]).and_then(|()| file.sync_all());
         fs::remove_file(draft).and(written)
     });
     Some((existing, written.err()?))

@@ -88,6 +88,8 @@ pub enum AppError {
     NoUsage(AccountName),
     #[error("this link was used or has expired")]
     LinkUsed,
+    #[error("the token of this request was revoked, or its session has ended")]
+    CallerRevoked,
     #[error("no token has this id or name")]
     UnknownToken,
     #[error("{0} tokens have this name or begin like this; use the whole id")]

@@ -34,7 +34,7 @@ pub(super) fn resolve(
     sends_token: bool,
     environment: &Environment,
 ) -> Result<Connection, StartError> {
-    let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
+    let insecure = insecure || is_insecure(environment);
     let token = environment.secret("GOCLAW_TOKEN");
     // For client commands, these three variables describe the gateway to connect to, not one to start.
     let others = environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]);
@@ -62,6 +62,11 @@ pub(super) fn resolve(
         check_listener(&settings, &port)?;
     }
     Ok(Connection { token, token_file, insecure, config, ..own })
+}
+
+/// Whether the environment permits what `--insecure` does.
+pub(super) fn is_insecure(environment: &Environment) -> bool {
+    environment.text("GOCLAW_INSECURE") == Some("1")
 }
 
 /// Checks that nobody else receives the token of this machine's gateway: while the gateway does not run, any user of the

@@ -30,7 +30,7 @@ pub enum StartError {
     )]
     PortTaken { address: SocketAddr },
     #[error(
-        "user {user} listens on {address}, who is neither you nor root nor the owner of {} or its folder, so the gateway's \
+        "user {user} listens on {address}, and is neither you, nor root, nor the owner of {} or of data_dir, so the gateway's \
          token was not sent; stop that program and start the gateway, or trust it with GOCLAW_INSECURE=1", token_file.display()
     )]
     ForeignListener { address: SocketAddr, user: u32, token_file: PathBuf },

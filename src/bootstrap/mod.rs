@@ -30,7 +30,7 @@ use tokio::select;
 use crate::adapters::{
     cli::{
         self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, ImportFrom,
-        args::TokensCommand, render,
+        args::TokensCommand, error::Exit, render,
     },
     logging, prometheus,
     service_manager::ServiceManager,
@@ -165,9 +165,13 @@ async fn run_client_command(
     Ok(cli::run(command, connection, environment).await)
 }
 
-/// Prints an error and returns the exit code: 2 for an invalid configuration, as for invalid arguments.
+/// Prints an error and returns the exit code: 2 for an invalid configuration, as for invalid arguments, and 3 if another
+/// program listens instead of the gateway.
 fn fail(error: &StartError) -> ExitCode {
     render::error(&sentence(error));
+    if matches!(error, StartError::ForeignListener { .. }) {
+        return Exit::Unreachable.into();
+    }
     let is_invalid = matches!(
         error,
         StartError::Settings(_)

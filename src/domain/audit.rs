@@ -11,12 +11,16 @@ use sha2::{Digest, Sha256};
 
 use super::{
     api_token::{ApiToken, ApiTokenId, Grant},
-    ids::{AccountName, LoginId},
+    ids::{AccountName, DisplayName, LoginId},
     login::LoginSession,
     login_outcome::LoginOutcome,
     sealed_secret::SealedSecret,
     time::Timestamp,
 };
+
+/// The prefixes of the names of page sessions and programs.
+const PAGE_SESSION: &str = "page session ";
+const PROGRAM: &str = "token ";
 
 /// Who made a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,22 @@ impl Actor {
     /// Returns an actor without a request.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), address: None, request_id: None }
+    }
+
+    /// Returns the name of a page session.
+    pub fn page_session(id: &ApiTokenId) -> String {
+        format!("{PAGE_SESSION}{}", id.as_str())
+    }
+
+    /// Returns the name of a program with an API token.
+    pub fn program(id: &ApiTokenId, name: &DisplayName) -> String {
+        format!("{PROGRAM}{} ({})", id.as_str(), name.as_str())
+    }
+
+    /// Returns the id of the token of a page session or program; None for other actors.
+    pub fn token_id(&self) -> Option<&str> {
+        let id = self.name.strip_prefix(PAGE_SESSION).or_else(|| self.name.strip_prefix(PROGRAM))?;
+        id.split(' ').next()
     }
 
     /// Returns the name of a link that a browser opens.

@@ -14,13 +14,13 @@ pub enum TokenStored {
     Stored,
     /// Another program's token has this name.
     NameTaken,
-    /// The session in the token's `parent` has ended.
+    /// The session in the token's `parent` has ended, or the session or program that creates the token.
     ParentGone,
 }
 
 #[async_trait]
 pub trait ApiTokenStore: Send + Sync {
-    /// Stores a new token, unless its parent is gone or another program's token has its name.
+    /// Stores a new token, unless its parent or its author's token is gone, or another program's token has its name.
     ///
     /// Contract: MUST be one transaction, and replicas MUST run it one at a time. A second token with the same id or
     /// digest MUST be an error and change nothing.

@@ -19,7 +19,7 @@ pub enum BeginOutcome {
     Begun,
     /// The principal already has an open login for this account. Nothing was stored.
     AlreadyPending(Box<SealedLogin>),
-    /// The principal is a program whose token was deleted meanwhile. Nothing was stored.
+    /// The caller is a program or a page session whose token was deleted meanwhile. Nothing was stored.
     CallerGone,
 }
 
@@ -39,8 +39,8 @@ pub trait LoginStore: Send + Sync {
     /// Stores a pending login.
     ///
     /// Contract: an account and principal MUST have at most one open login, even under concurrent calls. An expired
-    /// login MUST NOT block a new one, and MUST end as [`LoginOutcome::Expired`]. A program without a stored token MUST NOT
-    /// begin a login.
+    /// login MUST NOT block a new one, and MUST end as [`LoginOutcome::Expired`]. A program or page session without a
+    /// stored token MUST NOT begin a login or learn about a pending one: its logins were cancelled with the token.
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError>;
 
     /// Returns the login with this OAuth state, whatever its progress.

@@ -125,6 +125,7 @@ async fn a_key_that_was_removed_too_early_is_named_as_the_remedy() {
     let gateway = home.start().await;
     let status = home.run(&["auth", "status"]);
     assert!(status.stdout.contains("add that key to this gateway"), "{status:?}");
+    assert!(!status.stdout.contains("Sign in again with"), "a new login gives up the tokens: {status:?}");
     assert!(!status.stdout.contains("auth logout"), "a logout would give up the tokens: {status:?}");
     let log = gateway.log();
     assert!(log.contains("its mark needs a key that this gateway lacks") && !log.contains("somebody else"), "{log}");

@@ -27,7 +27,7 @@ pub struct Cli {
     /// The configuration file [env: GOCLAW_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Send the gateway's token to another machine without encryption [env: GOCLAW_INSECURE=1]
+    /// Send the token without encryption to another machine, or to another user on this one [env: GOCLAW_INSECURE=1]
     #[arg(long, global = true)]
     pub insecure: bool,
     /// Defaults to `serve`

@@ -23,7 +23,8 @@ Environment:
   GOCLAW_PORT           default 3577
   GOCLAW_TOKEN          the gateway's token; by default read from the token file on this machine
   GOCLAW_CONFIG         the configuration file, like --config
-  GOCLAW_INSECURE       1 permits plain HTTP to another machine, like --insecure
+  GOCLAW_INSECURE       1 sends the token over plain HTTP to another machine, or to another user's program on this one,
+                        like --insecure
 
 Exit codes: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.";
 

@@ -79,7 +79,8 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
         let advice = if status.next_refresh_at.is_some() {
             format!("If this lasts, sign in again with: {connect_command}")
         } else if status.state == AccountState::Unreadable {
-            format!("Sign in again with: {connect_command}")
+            // The reason names the remedy, which may be to add a key instead.
+            format!("The command to sign in again: {connect_command}")
         } else {
             format!("Run goclaw auth logout{argument} and sign in again. Or sign in directly: {connect_command}")
         };

@@ -92,6 +92,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::UnsupportedApi { .. } => (Kind::UnsupportedApi, None),
         AppError::NoUsage(_) => (Kind::NoUsage, None),
         AppError::LinkUsed => with_next_step(Kind::Unauthorized, "make a new one: goclaw open"),
+        AppError::CallerRevoked => (Kind::Unauthorized, None),
         AppError::UnknownToken | AppError::TokenExpired(_) => (Kind::UnknownToken, None),
         AppError::AmbiguousToken(_) => (Kind::AmbiguousToken, None),
         AppError::TokenNameTaken(_) => (Kind::TokenNameTaken, None),

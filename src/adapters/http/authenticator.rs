@@ -134,11 +134,11 @@ impl AuthContext {
         let name = match &self.credential {
             Credential::GatewayToken => "gateway token".to_owned(),
             Credential::ApiToken(known) => {
-                let (id, name) = (known.token.holder_id().as_str(), known.token.name.as_str());
+                let id = known.token.holder_id();
                 match &known.token.grant {
-                    Grant::Page => format!("page session {id}"),
-                    Grant::Link => Actor::link(known.token.holder_id()),
-                    Grant::Program(_) => format!("token {id} ({name})"),
+                    Grant::Page => Actor::page_session(id),
+                    Grant::Link => Actor::link(id),
+                    Grant::Program(_) => Actor::program(id, &known.token.name),
                 }
             }
         };

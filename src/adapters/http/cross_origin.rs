@@ -1,6 +1,6 @@
 //! CORS (Fetch standard, section 3.2): lets web applications on the configured origins call the model routes with a
-//! token, and read the errors about other paths of OpenAI's API. The control API and the proxy send no CORS headers, so a page on another origin cannot manage accounts even
-//! if it has a token.
+//! token, and read the errors about other paths of OpenAI's API. The control API and the proxy send no CORS headers, so a
+//! page on another origin cannot manage accounts even if it has a token.
 
 use poem::{
     Request, Response,

@@ -90,7 +90,8 @@ impl SessionApi {
 
     /// End all sessions and links.
     ///
-    /// The caller's session ends too. The gateway's token stays valid.
+    /// The caller's session ends too. The gateway's token stays valid. Pending logins of the owner are cancelled, because
+    /// a session may have started them.
     #[oai(path = "/v1/sessions", method = "delete", operation_id = "endAllSessions")]
     async fn end_all(
         &self,

@@ -52,7 +52,7 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::InvalidDisplayName`], [`AppError::InvalidScope`], [`AppError::TokenNameTaken`],
-    /// [`AppError::TooManyTokens`], [`AppError::Store`].
+    /// [`AppError::TooManyTokens`], [`AppError::CallerRevoked`], [`AppError::Store`].
     #[tracing::instrument(name = "access.create_token", skip_all)]
     pub async fn create_token(
         self: &Arc<Self>,
@@ -94,7 +94,7 @@ impl Access {
         }
         match self.store.put(&sealed, &self.author()).await? {
             TokenStored::Stored => {}
-            TokenStored::ParentGone => return Err(AppError::UnknownToken),
+            TokenStored::ParentGone => return Err(AppError::CallerRevoked),
             TokenStored::NameTaken => return Err(AppError::TokenNameTaken(token.name.into_string())),
         }
         self.reload_after_commit().await;

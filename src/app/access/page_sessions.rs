@@ -20,7 +20,7 @@ impl Access {
     /// caller used the gateway token.
     ///
     /// # Errors
-    /// [`AppError::UnknownToken`] if the session has ended.
+    /// [`AppError::CallerRevoked`] if the session has ended.
     #[tracing::instrument(name = "access.create_page_link", skip_all)]
     pub async fn create_page_link(self: &Arc<Self>, session: Option<&ApiToken>) -> Result<IssuedToken, AppError> {
         self.issue(NewToken::link(label()?, session.map(ApiToken::lineage).unwrap_or_default())).await
@@ -40,7 +40,7 @@ impl Access {
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiToken) -> Result<IssuedToken, AppError> {
         let session = NewToken::session(label()?, link.lineage());
         match self.tasks.run(Arc::clone(self).store_new(session, Some(link.id.clone()))).await {
-            Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
+            Err(AppError::CallerRevoked) => Err(AppError::LinkUsed),
             issued => issued,
         }
     }

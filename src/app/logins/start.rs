@@ -61,7 +61,7 @@ impl Logins {
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::LoginInProgress`] if
-    /// other starts interfere, [`AppError::UnknownToken`] if the caller's token was revoked meanwhile,
+    /// other starts interfere, [`AppError::CallerRevoked`] if the caller's token was revoked meanwhile,
     /// [`AppError::Store`].
     #[tracing::instrument(name = "logins.start", skip_all, fields(provider.name = %name))]
     pub async fn start(
@@ -130,7 +130,7 @@ impl Logins {
                     tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
                     return Ok(fresh);
                 }
-                BeginOutcome::CallerGone => return Err(AppError::UnknownToken),
+                BeginOutcome::CallerGone => return Err(AppError::CallerRevoked),
                 BeginOutcome::AlreadyPending(earlier) => earlier,
             };
             let id = earlier.session.id.clone();

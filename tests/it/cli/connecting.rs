@@ -89,7 +89,7 @@ async fn the_token_is_not_sent_to_a_program_of_another_user() {
     trusting.env("GOCLAW_INSECURE", "1");
     let trusting = CommandOutput::of(trusting);
     other.kill().and_then(|()| other.wait()).expect("it ends");
-    assert_output(&refused, 1, "user 12345 listens on 127.0.0.1:");
+    assert_output(&refused, 3, "user 12345 listens on 127.0.0.1:");
     assert_eq!(trusting.code, Some(4), "the other gateway refuses the token: {trusting:?}");
 }
 

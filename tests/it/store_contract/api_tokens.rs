@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use goclaw::{
     domain::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, Lineage, NewToken, SealedApiToken, TokenDigest},
+        audit::Actor,
         ids::{DisplayName, Principal},
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         scope::Scopes,
         sealed_secret::SealedSecret,
     },
-    ports::{ApiTokenStore, BeginOutcome, LoginStore, TokenStored},
+    ports::{ApiTokenStore, Author, BeginOutcome, LoginStore, TokenStored},
 };
 use tokio::task::JoinSet;
 
@@ -33,6 +34,8 @@ contract!(
     removing_a_program_s_token_cancels_its_logins,
     remove_all_cancels_the_logins_of_the_owner_and_on_request_of_the_programs,
     a_program_without_a_token_begins_no_login,
+    an_ended_session_neither_begins_nor_resumes_a_login,
+    an_ended_session_and_a_revoked_program_create_no_token,
     two_programs_cannot_have_one_name,
     note_use_stores_the_time_of_the_last_use,
     a_rotation_keeps_the_old_token_beside_the_new_one,
@@ -237,6 +240,31 @@ async fn a_program_without_a_token_begins_no_login(fixture: impl Fixture) {
     assert_eq!(logins.open_logins(at(0)).await.unwrap(), []);
     put(&fixture.api_tokens(), &[removed]).await;
     assert_eq!(logins.begin(&login, &author(at(0))).await.unwrap(), BeginOutcome::Begun);
+}
+
+/// A request of the session may be accepted before the session ends, and reach the store after it.
+async fn an_ended_session_neither_begins_nor_resumes_a_login(fixture: impl Fixture) {
+    let (logins, ended) = (fixture.store(), session(1, 0));
+    let of_session = Author { actor: Actor::named(Actor::page_session(&ended.token.id)), ..author(at(0)) };
+    let login = login(1, "work", Principal::gateway_token().as_str(), at(0));
+    assert_eq!(logins.begin(&login, &of_session).await.unwrap(), BeginOutcome::CallerGone);
+    assert_eq!(logins.begin(&login, &author(at(0))).await.unwrap(), BeginOutcome::Begun);
+    assert_eq!(logins.begin(&login, &of_session).await.unwrap(), BeginOutcome::CallerGone);
+    put(&fixture.api_tokens(), &[ended]).await;
+    assert!(matches!(logins.begin(&login, &of_session).await.unwrap(), BeginOutcome::AlreadyPending(_)));
+}
+
+async fn an_ended_session_and_a_revoked_program_create_no_token(fixture: impl Fixture) {
+    let (store, new) = (fixture.api_tokens(), program(1, 0));
+    for caller in [session(2, 0), program(3, 0)] {
+        let (id, name) = (&caller.token.id, &caller.token.name);
+        let actor = if caller.token.grant == Grant::Page { Actor::page_session(id) } else { Actor::program(id, name) };
+        let of_caller = Author { actor: Actor::named(actor), ..author(at(0)) };
+        assert_eq!(store.put(&new, &of_caller).await.unwrap(), TokenStored::ParentGone);
+        put(&store, std::slice::from_ref(&caller)).await;
+        assert_eq!(store.put(&new, &of_caller).await.unwrap(), TokenStored::Stored);
+        assert!(store.remove(&new.token.id, &of_caller).await.unwrap());
+    }
 }
 
 async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {

@@ -122,9 +122,8 @@ impl ApiTokenStore for Store {
                     return Ok(TokenStored::NameTaken);
                 }
             }
-            if let Some(parent) = &token.token.parent {
-                let parents = table::table.find(parent.as_str()).count();
-                if parents.get_result::<i64>(connection).await? == 0 {
+            for id in token.token.parent.as_ref().map(ApiTokenId::as_str).into_iter().chain(author.actor.token_id()) {
+                if table::table.find(id).count().get_result::<i64>(connection).await? == 0 {
                     return Ok(TokenStored::ParentGone);
                 }
             }

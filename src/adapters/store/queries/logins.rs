@@ -157,7 +157,7 @@ impl LoginStore for Store {
         let of_principal = table::provider.eq(name).and(table::principal.eq(principal));
         let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING)));
         self.write("begin a login", async |connection| {
-            if let Some(token) = login.session.principal.program_token()
+            if let Some(token) = login.session.principal.program_token().or_else(|| author.actor.token_id())
                 && api_tokens::table.find(token).count().get_result::<i64>(connection).await? == 0
             {
                 return Ok(BeginOutcome::CallerGone);

@@ -99,7 +99,11 @@ fn close_to_others(path: &Path) {
         file.push(suffix);
         let Ok(metadata) = fs::metadata(&file) else { continue };
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o007 != 0 && fs::set_permissions(&file, Permissions::from_mode(mode & 0o770)).is_ok() {
+        if mode & 0o007 == 0 || fs::set_permissions(&file, Permissions::from_mode(mode & 0o770)).is_err() {
+            continue;
+        }
+        // Some file systems, such as those of Windows, ignore the mode.
+        if fs::metadata(&file).is_ok_and(|closed| closed.permissions().mode() & 0o007 == 0) {
             tracing::warn!(path = %file.display(), mode = %format!("{mode:04o}"),
                 "every user of this machine could open a file of the database; others cannot any more");
         }

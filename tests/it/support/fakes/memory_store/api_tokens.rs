@@ -34,8 +34,9 @@ impl ApiTokenStore for MemoryStore {
         if is_program(&token.token) && tables.api_tokens.iter().any(has_name) {
             return Ok(TokenStored::NameTaken);
         }
-        let is_stored = |parent: &ApiTokenId| tables.api_tokens.iter().any(|stored| stored.token.id == *parent);
-        if !token.token.parent.as_ref().is_none_or(is_stored) {
+        let is_gone = |id: &str| tables.api_tokens.iter().all(|stored| stored.token.id.as_str() != id);
+        let parent = token.token.parent.as_ref().map(ApiTokenId::as_str);
+        if parent.into_iter().chain(author.actor.token_id()).any(is_gone) {
             return Ok(TokenStored::ParentGone);
         }
         tables.api_tokens.push(token.clone());

@@ -26,7 +26,8 @@ impl LoginStore for MemoryStore {
         let mut tables = self.tables_to("begin a login").await?;
         let session = &login.session;
         let is_stored = |id: &str| tables.api_tokens.iter().any(|stored| stored.token.id.as_str() == id);
-        if !session.principal.program_token().is_none_or(is_stored) {
+        let caller = session.principal.program_token().or_else(|| author.actor.token_id());
+        if !caller.is_none_or(is_stored) {
             return Ok(BeginOutcome::CallerGone);
         }
         tables.expire(&author.gateway());
