@@ -165,8 +165,9 @@ def lite_model():
     *others, message = codex("--model", LITE_MODEL, "-c", f'model_catalog_json="{catalogue}"', "Hello")
     assert message["text"].startswith(FIRST_WORD), message
     assert all(item["type"] == "reasoning" for item in others), others
-    sent = json.loads(fetch(os.environ["SIMULATOR_CONTROL_URL"] + "/journal"))[-1]
-    assert LITE_HEADER in sent["header_names"], sent
+    journal = json.loads(fetch(os.environ["SIMULATOR_CONTROL_URL"] + "/journal"))
+    prompts = [entry for entry in journal if entry["path"].endswith("/responses")]
+    assert LITE_HEADER in prompts[-1]["header_names"], prompts[-1]
 
 
 def compacted_history():
