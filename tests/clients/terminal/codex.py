@@ -37,7 +37,7 @@ BUILT_IN_PROVIDER = f"""
 model = "gpt-5.5"
 openai_base_url = "{BASE_URL}"
 """
-# A model whose tools are in the input. The simulator refuses it without this header.
+# A model whose tools are in the input. The simulator refuses such tools without this header.
 LITE_MODEL = "gpt-5.4"
 LITE_HEADER = "x-openai-internal-codex-responses-lite"
 FOLDER = Path.cwd()
@@ -161,6 +161,7 @@ def other_configurations():
 @situation
 def lite_model():
     # With a custom provider, the CLI reads the catalogue from a file.
+    configure(CONFIGURATION)
     catalogue = write_file("catalogue.json", fetch(f"{BASE_URL}/models?client_version=0.171.0"))
     *others, message = codex("--model", LITE_MODEL, "-c", f'model_catalog_json="{catalogue}"', "Hello")
     assert message["text"].startswith(FIRST_WORD), message
