@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::{civil, fmt::rfc2822, tz::TimeZone};
+use jiff::{civil, fmt::rfc2822, tz::Offset};
 use serde_json::{Map, Value};
 
 use super::time::Timestamp;
@@ -126,7 +126,7 @@ fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim().trim_end_matches(" UTC");
     let http_date = || httpdate::parse_http_date(text).ok()?.try_into().ok();
     let mail_date = || Some(rfc2822::parse(text).ok()?.timestamp());
-    let without_zone = || Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let without_zone = || Offset::UTC.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
     let time: Option<jiff::Timestamp> = text.parse().ok().or_else(http_date).or_else(mail_date).or_else(without_zone);
     time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
 }

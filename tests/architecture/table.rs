@@ -86,7 +86,12 @@ pub(crate) const LAYERS: &[Layer] = &[
         at: "src/domain",
         inside: &[],
         // From jiff only dates as text, without its clock and time zones.
-        outside: &[PURE_STD, PURE, &["bytes", "httpdate", "ipnet", "jiff::Timestamp", "memchr"]],
+        outside: &[
+            PURE_STD,
+            PURE,
+            &["bytes", "httpdate", "ipnet", "memchr"],
+            &["jiff::Timestamp", "jiff::civil", "jiff::fmt::rfc2822", "jiff::tz::Offset"],
+        ],
         in_tests: &[],
     },
     Layer {
@@ -134,7 +139,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             ],
         ],
     ),
-    outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "cookie", "reqwest"]]),
+    outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "cookie", "flate2", "reqwest"]]),
     outbound(
         "src/adapters/upstream",
         &[

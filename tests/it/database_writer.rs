@@ -281,7 +281,8 @@ async fn changes_are_noticed_without_the_row_of_the_change_feed() {
         (request.send().await.expect("a response").status() == 401).then_some(())
     })
     .await;
-    assert!(gateway.log().contains("restored the row of change_feed"), "{}", gateway.log());
+    let is_logged = || async { gateway.log().contains("restored the row of change_feed").then_some(()) };
+    eventually("the restored row to be logged", is_logged).await;
 }
 
 #[tokio::test]

@@ -194,8 +194,7 @@ impl Models {
         self.post(target, target.api.prompt_path, from_caller, body, accept).await
     }
 
-    /// Sends a body to any path of the provider, and returns as [`Self::prompt`] does. If the provider cannot decrypt
-    /// the reasoning in the body, sends the body once more without the reasoning.
+    /// Sends a body to any path of the provider, and returns as [`Self::prompt`] does.
     pub(super) async fn post(
         &self,
         target: &Target,
@@ -204,36 +203,35 @@ impl Models {
         body: PromptBody,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
-        let PromptBody { json: body, is_lite } = body;
+        let PromptBody { json, is_lite } = body;
         let is_forwarded =
             |name: &str| headers::is_forwarded_with_translated_body(name) || is_lite && name == headers::RESPONSES_LITE;
         let mut headers = select_headers(from_caller, is_forwarded);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(path), None);
-        let send = async |body: Bytes| {
-            let (url, headers) = (url.clone(), headers.clone());
-            let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
-            self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
-        };
+        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(json) };
+        self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
+    }
+
+    /// Sends a body. If the provider cannot decrypt the reasoning in it, sends the body once more without the reasoning:
+    /// it comes from another account or workspace, so every later turn would be refused too.
+    pub(super) async fn send_readable<T, F>(&self, body: Bytes, send: impl Fn(Bytes) -> F) -> Result<T, AppError>
+    where
+        F: Future<Output = Result<T, AppError>>,
+    {
         let sent = send(body.clone()).await;
         if !sent.as_ref().err().is_some_and(is_unreadable) {
             return sent;
         }
-        match self.without_unreadable(body).await? {
-            Some(body) => send(body).await,
+        let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body)));
+        match without.await? {
+            Some(body) => {
+                tracing::info!("the provider cannot read earlier reasoning; the prompt is sent without it");
+                send(body.into()).await
+            }
             None => sent,
         }
-    }
-
-    /// Returns a refused body without its reasoning; None if it has none. The reasoning comes from another account or
-    /// workspace, so every later turn would be refused too.
-    pub(super) async fn without_unreadable(&self, body: Bytes) -> Result<Option<Bytes>, AppError> {
-        let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body))).await?;
-        if without.is_some() {
-            tracing::info!("the provider cannot read earlier reasoning; the prompt is sent without it");
-        }
-        Ok(without.map(Bytes::from))
     }
 
     /// Reads a finished response to its end in the background, so that its connection can be reused.
@@ -253,7 +251,7 @@ impl Models {
 }
 
 /// Whether the provider refused a prompt because it cannot decrypt the reasoning in it.
-pub(super) fn is_unreadable(error: &AppError) -> bool {
+fn is_unreadable(error: &AppError) -> bool {
     matches!(error, AppError::ProviderRefused(refusal) if refusal.code == UNDECRYPTABLE)
 }
 

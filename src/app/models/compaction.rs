@@ -32,8 +32,10 @@ impl Models {
         add_session(&mut headers, session.as_deref());
         let (body, others) = self.tasks.compute(body.len(), move || compaction_of(&body)).await?;
         ignored.extend(others);
-        let body = PromptBody { json: body.into(), is_lite };
-        let (account, response) = self.post(&target, path, &headers, body, "application/json").await?;
+        let sent = self.send_readable(body.into(), |json| {
+            self.post(&target, path, &headers, PromptBody { json, is_lite }, "application/json")
+        });
+        let (account, response) = sent.await?;
         // The recalled items have been sent, so their memory is free.
         drop(reserved);
         let UpstreamResponse { status, headers, body } = response;

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{PromptBody, Target, is_event_stream, is_unreadable},
+    ask::{PromptBody, Target, is_event_stream},
     memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
     stream::{BrokenEvents, Form, ProviderEvents, caller_stream},
@@ -46,7 +46,7 @@ const MAX_NAME_CHARS: usize = 64;
 /// The response header in which the provider names the model.
 const MODEL_HEADER: &str = "openai-model";
 
-/// A response whose first output has arrived.
+/// A response that has not failed before its first output, or has none yet.
 pub(super) struct StartedStream {
     account: Arc<ProviderRegistration>,
     head: ProxyResponse,
@@ -135,8 +135,9 @@ impl Models {
         }
     }
 
-    /// Sends the prompt, and waits for the first output of its response. A response that fails before that becomes an
-    /// error. The provider reports reasoning that it cannot decrypt as such a failure too, not only by the status.
+    /// Sends the prompt, and waits for a while for the first output of its response. A response that fails before that
+    /// becomes an error. If this is because the provider cannot decrypt the reasoning in the prompt, sends it once more
+    /// without the reasoning, as [`Self::post`] does if the status says so.
     pub(super) async fn prompt_stream(
         &self,
         target: &Target,
@@ -144,7 +145,7 @@ impl Models {
         body: PromptBody,
     ) -> Result<StartedStream, AppError> {
         let PromptBody { json, is_lite } = body;
-        let send = async |json: Bytes| {
+        self.send_readable(json, async |json| {
             let body = PromptBody { json, is_lite };
             let (account, response) = self.prompt(target, from_caller, body, "text/event-stream").await?;
             let (head, body) = split_event_stream(response)?;
@@ -153,15 +154,8 @@ impl Models {
                 Ok(()) => Ok(StartedStream { account, head, events }),
                 Err(broken) => Err(self.broken_error(&account, broken)),
             }
-        };
-        let started = send(json.clone()).await;
-        if !started.as_ref().err().is_some_and(is_unreadable) {
-            return started;
-        }
-        match self.without_unreadable(json).await? {
-            Some(json) => send(json).await,
-            None => started,
-        }
+        })
+        .await
     }
 
     /// Returns the response as a stream, for which `held_bytes` stay in memory.

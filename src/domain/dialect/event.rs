@@ -31,8 +31,13 @@ impl<'a> BackendEvent<'a> {
         let mut kind: Cow<'a, str> =
             members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
         if kind == "response.done" {
-            // An older name of the last event.
-            kind = "response.completed".into();
+            // An older name of the last event, whatever the status of the response.
+            let status = members.get("response").and_then(|json| Members::of_event(json.get())?.word("status"));
+            kind = match status.as_deref() {
+                Some("failed") => "response.failed".into(),
+                Some("incomplete") => "response.incomplete".into(),
+                _ => "response.completed".into(),
+            };
         } else if kind.is_empty() && members.has("error") {
             // Some failures come without any type, as in a stream of Chat Completions.
             kind = "error".into();
@@ -73,8 +78,8 @@ impl<'a> BackendEvent<'a> {
     pub(super) fn check(&self) -> Result<(), ResponseFailure> {
         let error = match &*self.kind {
             "response.failed" => self.tree("response").and_then(|mut response| Some(response.get_mut("error")?.take())),
-            // `code` and `message` are members of the event itself or of its `error`.
-            "error" => self.tree("error").or_else(|| {
+            // `code` and `message` are members of the event itself or of its `error`, which may also be the message.
+            "error" => self.tree("error").filter(Value::is_object).or_else(|| {
                 Some(
                     self.members
                         .iter()
@@ -91,6 +96,12 @@ impl<'a> BackendEvent<'a> {
     /// Whether the event ends its response. A response that was cut off is a success too.
     pub(super) fn ends_response(&self) -> bool {
         matches!(&*self.kind, "response.completed" | "response.incomplete")
+    }
+
+    /// Whether the event is not part of OpenAI's API, such as `codex.rate_limits`.
+    pub(super) fn is_private(&self) -> bool {
+        let is_public = self.kind == "error" || self.kind.starts_with("response.");
+        !is_public || self.kind == "response.metadata"
     }
 
     /// Returns the response in an event, if it has one.
@@ -123,8 +134,6 @@ pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
 pub fn has_output(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;
-    let only_begins =
-        matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress" | "response.metadata");
-    // Others, such as `codex.rate_limits`, are not about the response.
-    Ok(event.kind.starts_with("response.") && !only_begins)
+    let only_begins = matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress");
+    Ok(!event.is_private() && !only_begins)
 }

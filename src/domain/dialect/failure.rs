@@ -69,7 +69,8 @@ impl ResponseFailure {
         let text = |name| error.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
         let mut names = [text("code"), text("type").filter(|name| *name != "error")].into_iter().flatten();
         let kind = names.clone().find_map(kind_of).unwrap_or(RefusalKind::Failed);
-        let message = text("message").unwrap_or("The provider reported a failure without details.");
+        let message = text("message").or_else(|| text("error"));
+        let message = message.unwrap_or("The provider reported a failure without details.");
         Self {
             kind,
             code: names.next().unwrap_or("provider_failed").to_owned(),

@@ -281,6 +281,7 @@ fn an_incomplete_response_ends_the_stream() {
 fn items_that_only_the_last_event_has_are_sent_too() {
     let message = |text: &str| json!({"type": "message", "content": [{"type": "output_text", "text": text}]});
     let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": id, "arguments": "{}"});
+    let image = |data: &str| json!({"type": "image_generation_call", "result": data});
     let done =
         |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
     let streamed = [done(0, &json!({"type": "reasoning"})), done(1, &message("Looking.")), done(2, &call("f"))];
@@ -296,6 +297,14 @@ fn items_that_only_the_last_event_has_are_sent_too() {
                 json!({"tool_calls": [{"index": 1, "id": "g", "type": "function", "function": {"name": "g", "arguments": ""}}]}),
                 json!({"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]}),
                 json!({"content": "\n\nFound."}),
+            ],
+        ),
+        (
+            Some(done(3, &image("a"))),
+            json!([image("a"), image("b")]),
+            vec![
+                json!({"images": [{"index": 0, "type": "image_url", "image_url": {"url": "data:image/png;base64,a"}}]}),
+                json!({"images": [{"index": 1, "type": "image_url", "image_url": {"url": "data:image/png;base64,b"}}]}),
             ],
         ),
         // A message that was begun is not repeated.

@@ -124,6 +124,7 @@ fn failures_have_the_backends_code_and_message() {
         json!({"type": "error", "code": "context_length_exceeded", "message": "Too long.", "sequence_number": 3}),
         json!({"type": "error", "error": error, "status": 400}),
         json!({"error": error}),
+        json!({"type": "error", "code": "context_length_exceeded", "error": "Too long."}),
     ] {
         let failure = response(std::slice::from_ref(&failed)).unwrap_err();
         assert_eq!(failure.code, "context_length_exceeded", "{failed}");
@@ -156,7 +157,7 @@ fn unfinished_items_are_assembled_from_their_deltas() {
         json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "g"}}),
         delta("function_call_arguments", "fc_1", "{}"),
         delta("function_call_arguments", "fc_2", "[]"),
-        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_3", "call_id": "call_3", "name": "h", "arguments": ""}}),
+        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_3", "call_id": "call_3", "name": "h"}}),
         json!({"type": "response.output_item.added", "item": {"type": "message", "id": "msg_2", "role": "assistant", "content": []}}),
         json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
     ];
@@ -287,6 +288,7 @@ fn private_events_are_for_codex_clients() {
     for (kind, is_private) in [
         ("codex.rate_limits", true),
         ("keepalive", true),
+        ("response.metadata", true),
         ("response.created", false),
         ("response.not_invented_yet", false),
         ("error", false),
@@ -302,11 +304,19 @@ fn private_events_are_for_codex_clients() {
 
 #[test]
 fn the_older_name_of_the_last_event_is_replaced() {
-    let given = event(&json!({"type": "response.done", "response": {"id": "r", "status": "completed"}}));
-    let mut reader = reader(&json!({}));
-    let done = reader.on_event(&given).unwrap().unwrap();
-    let frame = done.repaired_frame().unwrap();
-    assert!(done.is_last() && frame.starts_with("event: response.completed\ndata: {\"type\":\"response.completed\""));
+    for (status, name) in [
+        (json!("completed"), "response.completed"),
+        (json!(null), "response.completed"),
+        (json!("incomplete"), "response.incomplete"),
+        (json!("failed"), "response.failed"),
+    ] {
+        let given = event(&json!({"type": "response.done", "response": {"id": "r", "status": status}}));
+        let mut reader = reader(&json!({}));
+        let done = reader.on_event(&given).unwrap().unwrap();
+        let frame = done.repaired_frame().unwrap();
+        assert!(done.is_last() && frame.starts_with(&format!("event: {name}\ndata: {{\"type\":\"{name}\"")), "{frame}");
+        assert_eq!(done.into_response().is_err(), status == "failed", "{status}");
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Tests of an account's status: its state, and the last login of the principal that asks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use goclaw::{
     app::{AppError, Readiness, StartOptions, StartOutcome, account_name},
     domain::{credential::AccountState, ids::Generation, login_outcome::LoginOutcome, provider::ProviderType},
 };
 
-use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, bob, name, query_of, settle, within};
+use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, bob, name, query_of, settle, spawn, within};
 
 #[tokio::test]
 async fn an_account_never_connected_is_absent() {
@@ -145,7 +145,13 @@ async fn a_database_failure_that_no_refresh_repeats_leaves_the_status_within_a_m
     let gateway = TestGateway::with_variables(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway.store.fail_to("refresh an account");
-    let refreshed = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await;
+    let app = Arc::clone(&gateway.app);
+    let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
+    while !refreshing.is_finished() {
+        settle().await;
+        gateway.clock.advance(Duration::from_secs(6));
+    }
+    let refreshed = within(refreshing).await.expect("no panic");
     assert!(matches!(refreshed, Err(AppError::StoreDown(_))), "{refreshed:?}");
     gateway.store.repair();
     let reason = gateway.status(&alice()).await.reason.unwrap_or_default();

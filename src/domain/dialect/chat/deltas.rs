@@ -138,17 +138,18 @@ impl Deltas {
         deltas
     }
 
-    /// Returns the deltas of the messages and calls in `output` that no event had. Compares only their number: `output`
-    /// may lack the reasoning, and number or name the items differently.
+    /// Returns the deltas of the messages, calls and images in `output` that no event had. Compares only their number:
+    /// `output` may lack the reasoning, and number or name the items differently.
     fn late_items(&mut self, output: &[Value]) -> Vec<Value> {
-        let (mut messages, mut calls) = (self.messages.len(), self.calls.len());
+        let (mut messages, mut calls, mut images) = (self.messages.len(), self.calls.len(), self.images);
         let mut deltas = Vec::new();
         for (index, item) in (LATE_ITEMS..).zip(output) {
             let item = Item::of(item);
             let streamed = match item {
                 Item::Message(_) => &mut messages,
                 Item::Call(_) => &mut calls,
-                Item::Reasoning(_) | Item::Image(_) | Item::Other => continue,
+                Item::Image(_) => &mut images,
+                Item::Reasoning(_) | Item::Other => continue,
             };
             match streamed.checked_sub(1) {
                 Some(rest) => *streamed = rest,

@@ -140,10 +140,14 @@ impl StartedItem {
             item.entry("id").or_insert_with(|| id.into());
         }
         let Some(first) = texts.values().next().map(|text| text.kind) else {
-            let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
-            let is_call = matches!(kind, "function_call" | "custom_tool_call") && item.contains_key("name");
+            let member = match item.get("type").and_then(Value::as_str) {
+                Some("function_call") => "arguments",
+                Some("custom_tool_call") => "input",
+                _ => return None,
+            };
+            item.entry(member).or_insert_with(|| "".into());
             item.insert("status".to_owned(), status.into());
-            return is_call.then_some(Value::Object(item));
+            return item.contains_key("name").then_some(Value::Object(item));
         };
         let (item_type, member) = match first {
             TextKind::Text | TextKind::Refusal => ("message", "content"),

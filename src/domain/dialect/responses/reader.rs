@@ -42,8 +42,6 @@ pub struct ReadEvent<'a> {
     /// The `sequence_number` of an `error` event that lacks it. OpenAI's API requires it, and clients check it.
     missing_number: Option<u64>,
     failure: Option<ResponseFailure>,
-    /// Whether the event is not part of OpenAI's API.
-    is_private: bool,
     /// The frame that replaces an `error` event for a Codex client.
     failed_frame: Option<String>,
 }
@@ -65,10 +63,10 @@ impl ResponseReader {
         Self { is_codex_client, ..self }
     }
 
-    /// Whether an event is kept from the caller. Some clients of OpenAI's API fail if `response.created` is not the first
-    /// event, or at any event that they do not know.
+    /// Whether an event is left out of the caller's stream. Some clients of OpenAI's API fail if `response.created` is
+    /// not the first event, or at any event that they do not know.
     pub fn omits(&self, event: &ReadEvent<'_>) -> bool {
-        event.is_private && !self.is_codex_client
+        event.event.is_private() && !self.is_codex_client
     }
 
     /// Returns the frame of an error that the gateway adds after the last event.
@@ -110,7 +108,6 @@ impl ResponseReader {
         let failure = event.check().err();
         let number = event.number("sequence_number");
         let missing_number = (event.kind == "error" && number.is_none()).then_some(self.next_number);
-        let is_private = event.kind != "error" && !event.kind.starts_with("response.");
         let failed = failure.as_ref().filter(|_| self.is_codex_client && event.kind == "error");
         let failed_frame = failed.map(|failure| {
             let nested = event.json("error").filter(|error| error.starts_with('{')).map(Cow::into_owned);
@@ -135,16 +132,7 @@ impl ResponseReader {
             ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
-        Ok(Some(ReadEvent {
-            event,
-            response,
-            delta,
-            has_lone_surrogates,
-            missing_number,
-            failure,
-            is_private,
-            failed_frame,
-        }))
+        Ok(Some(ReadEvent { event, response, delta, has_lone_surrogates, missing_number, failure, failed_frame }))
     }
 }
 
