@@ -81,9 +81,10 @@ if USES_RESPONSES:
     @situation
     def earlier_images():
         """Later turns name an image by its id, without its data."""
-        image_tool = {"type": "image_generation"}
-        conversation = [HumanMessage("Draw a fox with image_generation")]
-        conversation.append(model().bind_tools([image_tool]).invoke(conversation))
+        conversation = [HumanMessage("Draw a fox with image_generation.")]
+        drawn = model().bind_tools([{"type": "image_generation"}]).invoke(conversation)
+        assert "image" in [block["type"] for block in drawn.content_blocks], drawn
+        conversation.append(drawn)
         assert model().invoke([*conversation, HumanMessage("Make it blue")]).text
 
 

@@ -145,8 +145,8 @@ def references():
 
 @situation
 def image_by_id():
-    image_tool = {"type": "image_generation"}
-    drawn = client.responses.create(model=MODEL, input="Draw a fox with image_generation", tools=[image_tool])
+    # The provider refuses a `tool_choice` that names its own tool.
+    drawn = client.responses.create(model=MODEL, input="Draw a fox with image_generation.", tools=[{"type": "image_generation"}])
     (drawing,) = [item for item in drawn.output if item.type == "image_generation_call"]
     question = {"role": "user", "content": "Make it blue"}
     named = [{"type": "image_generation_call", "id": drawing.id}, question]

@@ -37,7 +37,7 @@ BUILT_IN_PROVIDER = f"""
 model = "gpt-5.5"
 openai_base_url = "{BASE_URL}"
 """
-# A model whose tools are in the input. The simulator refuses it without this header.
+# A model whose tools are in the input. The simulator refuses such tools without this header.
 LITE_MODEL = "gpt-5.4"
 LITE_HEADER = "x-openai-internal-codex-responses-lite"
 FOLDER = Path.cwd()
@@ -161,12 +161,14 @@ def other_configurations():
 @situation
 def lite_model():
     # With a custom provider, the CLI reads the catalogue from a file.
+    configure(CONFIGURATION)
     catalogue = write_file("catalogue.json", fetch(f"{BASE_URL}/models?client_version=0.171.0"))
     *others, message = codex("--model", LITE_MODEL, "-c", f'model_catalog_json="{catalogue}"', "Hello")
     assert message["text"].startswith(FIRST_WORD), message
     assert all(item["type"] == "reasoning" for item in others), others
-    sent = json.loads(fetch(os.environ["SIMULATOR_CONTROL_URL"] + "/journal"))[-1]
-    assert LITE_HEADER in sent["header_names"], sent
+    journal = json.loads(fetch(os.environ["SIMULATOR_CONTROL_URL"] + "/journal"))
+    prompts = [entry for entry in journal if entry["path"].endswith("/responses")]
+    assert LITE_HEADER in prompts[-1]["header_names"], prompts[-1]
 
 
 def compacted_history():
