@@ -231,48 +231,6 @@ fn write_named_image(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut Json
     }
 }
 
-/// Writes the items of earlier responses. A compaction replaces the items before it, except for instructions. The item
-/// that requested it is left out, because the provider would compact again.
-pub(super) fn write_earlier<'a>(
-    recall: &mut Recall<'a>,
-    system: &mut SystemTexts<'a>,
-    out: &mut JsonWriter,
-) -> Result<(), InvalidRequest> {
-    let (compacted, mut position) = (compacted_items(recall)?, 0);
-    for items in recall.earlier() {
-        items.each_raw(|raw, path| {
-            let is_compacted = position < compacted;
-            position += 1;
-            if recall.has_earlier_compaction() {
-                let item = Members::of(raw, path.clone())?;
-                match (item.word("type").as_deref(), item.word("role").as_deref()) {
-                    (Some("compaction_trigger"), _) => return Ok(()),
-                    (_, Some("system" | "developer")) => {}
-                    _ if is_compacted => return Ok(()),
-                    _ => {}
-                }
-            }
-            write(raw, path, recall, system, out)
-        })?;
-    }
-    Ok(())
-}
-
-/// Returns the number of earlier items before the newest compaction.
-fn compacted_items(recall: &Recall<'_>) -> Result<usize, InvalidRequest> {
-    let (mut compacted, mut position) = (0, 0);
-    for items in recall.earlier().filter(|_| recall.has_earlier_compaction()) {
-        items.each(|item| {
-            if item.word("type").as_deref() == Some("compaction") {
-                compacted = position;
-            }
-            position += 1;
-            Ok(())
-        })?;
-    }
-    Ok(compacted)
-}
-
 /// Writes the reasoning that preceded a call.
 pub(super) fn write_reasoning_before(call_id: &Text<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     for item in recall.reasoning_before(call_id) {

@@ -17,6 +17,7 @@ mod call_id;
 mod call_name;
 pub mod chat;
 mod compaction;
+mod earlier;
 mod embeddings;
 mod event;
 mod failure;

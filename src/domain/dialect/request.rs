@@ -6,7 +6,7 @@
 use super::{
     BackendModel, BackendRequest, CacheScope, InvalidRequest, Missing, Recalled,
     chat::messages,
-    item_id, items,
+    earlier, item_id, items,
     json_writer::JsonWriter,
     members::{Members, TextOrList},
     raw_json::{List, Text, read},
@@ -169,7 +169,7 @@ fn write_input<'a>(
     out.begin_array_in("input");
     let start = out.len();
     let (mut recall, mut earlier_system) = (Recall::of(api.recalled), SystemTexts::default());
-    items::write_earlier(&mut recall, &mut earlier_system, out)?;
+    earlier::write(&mut recall, &mut earlier_system, out)?;
     let own_start = out.len();
     let (system, has_names) = match api.prompt {
         Prompt::Text(text) => (write_items(TextOrList::Text(text), &mut recall, out)?, false),

@@ -266,6 +266,11 @@ fn a_compaction_replaces_the_earlier_items_before_it() {
             ]),
             json!([developer, compaction("E3"), user("Four"), user("Next")]),
         ),
+        // The compacted conversation of `/v1/responses/compact`, sent as an input.
+        (
+            json!([[user("One")], [user("Two"), compaction("E1"), user("Three")]]),
+            json!([user("Two"), compaction("E1"), user("Three"), user("Next")]),
+        ),
         // A response that failed to compact: the request is not repeated.
         (json!([[user("One"), trigger], []]), json!([user("One"), user("Next")])),
         (json!([[user("\"compaction\"")]]), json!([user("\"compaction\""), user("Next")])),
