@@ -20,7 +20,7 @@ impl ResponseId {
     }
 }
 
-/// The limits of the stored responses, in bytes of sealed content. The oldest responses are deleted first.
+/// The limits of the stored responses, in bytes of sealed content. The least recently used responses are deleted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
     pub per_principal: i64,
