@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs missing tools, then runs all tests but the long ones of tests/full.sh. Safe to repeat.
+# Installs missing tools, then runs all tests of cargo, tests/schemathesis.sh and the most used API clients. All other
+# suites are in tests/full.sh. Safe to repeat.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the checks that are too slow for CI and prints a table of the results for docs/testing.md. Continues after a
+# Runs the checks that CI does not run and prints a table of the results for docs/testing.md. Continues after a
 # failed step, and exits with 1 if one failed. Installs missing tools; safe to repeat.
 #
 # Usage: tests/full.sh [STEP...]; the default is all steps.

@@ -100,7 +100,8 @@ pub struct AppSettings {
     pub login_lifetime: Duration,
     /// Whether tokens are refreshed before a caller needs them.
     pub proactive: bool,
-    /// Number of accounts whose access tokens are opened at the start. Other accounts are opened on their first use.
+    /// Number of accounts whose access tokens stay in memory after the start has checked them. The tokens of all others
+    /// are opened again on their first use.
     pub tokens_in_memory: usize,
     /// Whether [`App::start`] adopts a database of the first format.
     pub adoption: Adoption,

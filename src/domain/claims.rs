@@ -38,9 +38,9 @@ impl UnverifiedClaims {
         if text.len() > MAX_JWT_BYTES {
             return None;
         }
-        let mut parts = text.split('.').filter(|part| !part.is_empty());
-        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
+        let mut parts = text.split('.');
+        let (header, payload, signature) = (parts.next()?, parts.next()?, parts.next()?);
+        if header.is_empty() || signature.is_empty() || parts.next().is_some() {
             return None;
         }
         match serde_json::from_slice(&BASE64URL.decode(payload).ok()?).ok()? {

@@ -20,10 +20,10 @@ impl ResponseId {
     }
 }
 
-/// The limits of the stored responses, in bytes of sealed content. The oldest responses are deleted first.
+/// The limits of the stored responses, in bytes of sealed content. The least recently used responses are deleted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
-    pub per_owner: i64,
+    pub per_principal: i64,
     pub in_all: i64,
 }
 
@@ -47,8 +47,8 @@ impl ReadLimits {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RememberedResponse {
     pub id: ResponseId,
-    /// Who may refer to it: the owner's sessions, or the program that received it.
-    pub owner: Principal,
+    /// The principal that received it. Apart from it, only the gateway's owner may refer to it.
+    pub principal: Principal,
     /// The response that this one continues.
     pub previous: Option<ResponseId>,
     /// The ids of the items in the output.

@@ -33,7 +33,7 @@ pub enum Permission {
     /// Logging in and out, and refreshing. Includes [`Permission::StatusRead`].
     #[strum(serialize = "auth:write")]
     AuthWrite,
-    /// Everything that the gateway token permits, except page sessions. Includes all other permissions.
+    /// Everything that the gateway token permits, except opening the page. Includes all other permissions.
     #[strum(serialize = "admin")]
     Admin,
 }

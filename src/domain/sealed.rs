@@ -46,7 +46,7 @@ pub enum SealContext<'a> {
     /// The content of a remembered response.
     Response {
         id: &'a ResponseId,
-        owner: &'a Principal,
+        principal: &'a Principal,
         previous: Option<&'a ResponseId>,
     },
 }
@@ -141,8 +141,8 @@ impl<'a> SealContext<'a> {
             }
             Self::KeyCheck => Vec::new(),
             Self::AuditEntry(digest) => vec![digest.into()],
-            Self::Response { id, owner, previous } => {
-                let mut fields: Vec<Cow<'a, str>> = vec![id.as_str().into(), owner.as_str().into()];
+            Self::Response { id, principal, previous } => {
+                let mut fields: Vec<Cow<'a, str>> = vec![id.as_str().into(), principal.as_str().into()];
                 fields.extend(previous.map(|previous| previous.as_str().into()));
                 fields
             }

@@ -13,8 +13,8 @@ pub trait ResponseMemory: Send + Sync {
     /// Stores responses, all or none of them. A response MUST NOT replace a stored one with the same id.
     async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError>;
 
-    /// Deletes the responses that were last used before `oldest`, and then the oldest ones until the limits are met. A
-    /// response that exceeds a limit by itself MUST NOT stay.
+    /// Deletes the responses that were last used before `oldest`, and then the least recently used ones until the limits
+    /// are met. A response that exceeds a limit by itself MUST NOT stay.
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError>;
 
     /// Returns a response and those that it continues, newest first, until the limits are reached. Sets their last use

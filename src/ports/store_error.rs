@@ -8,7 +8,7 @@ pub enum StoreError {
     /// The database failed. A retry may succeed.
     #[error("cannot {doing}: {}", trouble.in_words())]
     Unavailable { doing: &'static str, trouble: StoreTrouble, source: Box<dyn std::error::Error + Send + Sync> },
-    /// A row has a value that the gateway never writes. A retry fails too. Other rows are not affected.
+    /// A row has a value that this version of the gateway never writes. A retry fails too. Other rows are not affected.
     #[error("the database has an unreadable row: {0}")]
     Unreadable(Box<UnreadableRow>),
 }

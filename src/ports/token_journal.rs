@@ -149,7 +149,8 @@ pub trait TokenJournal: Send + Sync {
     /// Contract: `Ok` MUST mean that the number survives a power cut.
     async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError>;
 
-    /// Returns the presented tokens of all processes, at most the newest token of each login.
+    /// Returns the presented tokens of all processes. Once [`TokenJournal::note_presented`] has stored a token, the
+    /// earlier ones of its login are not returned.
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
 
     /// Stores an ended login, and deletes the login's records except unsaved ones. Idempotent. Of several calls for one

@@ -136,8 +136,8 @@ pub trait TokenStore: Send + Sync {
     ///   change ([`SaveOutcome::LoginEnded`]), so that a login that is cancelled during the code exchange stays
     ///   cancelled. An interrupted login was swept while another replica could not save its tokens.
     /// - If `replaces` does not allow the account's current login, nothing may change ([`SaveOutcome::OtherLogin`]).
-    /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, interrupted ones too, so
-    ///   that a slow older login never replaces a newer one.
+    /// - Other logins of the account whose code exchange began earlier, and interrupted ones that started earlier, MUST
+    ///   end as cancelled, so that a slow older login never replaces a newer one.
     /// - With a revocation order in `superseded`, the replaced refresh token MUST be queued for revocation. If the
     ///   account has other tokens than the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].

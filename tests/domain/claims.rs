@@ -40,6 +40,11 @@ fn a_text_that_is_not_a_jwt_has_no_claims() {
     for text in ["", "a.b", "a.b.c", "a.b.c.d", "..", &jwt(&json!([1])), &jwt(&json!("text"))] {
         assert!(claims_of(text).is_none(), "{text}");
     }
+    let payload = URL_SAFE_NO_PAD.encode("{}");
+    assert!(claims_of(&format!("h.{payload}.s")).is_some());
+    for text in ["h..P.s", ".P.s", "h.P.", "h.P.s.", ".h.P.s", "h.P"] {
+        assert!(claims_of(&text.replace('P', &payload)).is_none(), "{text}");
+    }
     let long = jwt(&json!({"x": "y".repeat(MAX_JWT_BYTES)}));
     assert!(claims_of(&long).is_none());
 }

@@ -246,7 +246,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
     for number in 1..=4 {
         let response = RememberedResponse {
             id: id(number),
-            owner: program(),
+            principal: program(),
             previous: (number > 1).then(|| id(number - 1)),
             items: Vec::new(),
             // Together 24 MiB; a request recalls at most 16 MiB.

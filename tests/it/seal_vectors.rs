@@ -110,9 +110,9 @@ fn every_context_seals_to_its_test_vector() {
         user_id: None,
     };
     let (expiring, lasting) = (api_token(Some(2_000)), api_token(None));
-    let (response_id, previous, owner) =
+    let (response_id, previous, principal) =
         (ResponseId::from_stored("resp_2".into()), ResponseId::from_stored("resp_1".into()), Principal::named("alice"));
-    let response = SealContext::Response { id: &response_id, owner: &owner, previous: Some(&previous) };
+    let response = SealContext::Response { id: &response_id, principal: &principal, previous: Some(&previous) };
     for (context, plaintext, body) in [
         (SealContext::AccessToken(place), "access token", "yqY7G-LeTRAbKfeZ-LPPajpvBbRiJujScODMUg"),
         (SealContext::RefreshToken(place), "refresh token", "2aA-DPTeBUQALfmSbZKxhJEVVE0ivZ_c_hs1Qo4"),

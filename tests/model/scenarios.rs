@@ -271,7 +271,7 @@ fn after_a_failed_connection_a_request_is_tried_at_once_and_after_a_429_it_waits
 }
 
 #[test]
-fn an_ordinary_trigger_starts_no_retry_while_the_access_token_is_valid() {
+fn a_request_without_consent_starts_no_retry_while_the_access_token_is_served() {
     let mut story = in_doubt();
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
     for now in [story.now, story.last_minutes(), dead_at.minus(Duration::from_millis(1))] {

@@ -91,9 +91,9 @@ pub enum Shell {
 pub enum KeysCommand {
     /// List the keys, and how many values only each of them opens
     List,
-    /// Write a new first key and seal everything with it; for configured keys, print how to replace one
+    /// Write a new first key and reseal the stored values with it; for configured keys, print how to replace one
     Rotate,
-    /// Reseal every value that another key than the first has sealed
+    /// Reseal the stored values that another key than the first has sealed
     Reseal,
     /// Take over a database of an earlier version, once, with all gateways stopped
     Adopt,
@@ -305,7 +305,7 @@ pub enum TokensCommand {
         name: String,
         /// What the token permits; may be given several times. `models`, `status:read`, `auth:write`, each for all accounts
         /// or for one (`models:work`), `models:work/gpt-5.5` for one model, `proxy:suno` for the proxy of an account,
-        /// `admin` for everything but sessions of the page
+        /// `admin` for everything but opening the page
         #[arg(long, default_value = "models", value_parser = parse_scopes)]
         scope: Vec<Scopes>,
         /// When the token expires, e.g. 90d or 12h; at least 1m (by default it is valid until it is revoked)

@@ -45,8 +45,8 @@ command.
 With --json, prints one line when the login starts (with `auth_url`) and one line with the status when it ends.";
 
 pub(super) const TOKENS_HELP: &str = "\
-A program needs a gateway token to use a model. Create one for each program: by default, it permits only the model
-routes. It can be revoked separately.
+A program needs an API token of the gateway to use a model. Create one for each program: by default, it permits only
+the model routes. It can be revoked separately.
 
 Examples:
   OPENAI_API_KEY=$(goclaw tokens create my-editor)
@@ -84,7 +84,8 @@ Examples:
   goclaw export --all everything.age";
 
 pub(super) const IMPORT_HELP: &str = "\
-Import the file on one machine only: two holders of one sign-in end it. The file is deleted once all its accounts are connected.
+Import the file on one machine only: two holders of one sign-in end it. Without account names, an exported file is
+deleted once its accounts are connected. `--from codex` renames its file, and `--from goclaw` leaves it.
 
 Examples:
   goclaw import work.age

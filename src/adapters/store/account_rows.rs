@@ -91,8 +91,9 @@ impl From<&SealedCredential> for ProviderRow {
 }
 
 impl ProviderRow {
-    /// Repairs a damaged row: resets columns that a refresh of the same login overwrites. Returns `None` if the row
-    /// has another login or tokens that are not older, or if the new tokens belong to another account.
+    /// Repairs a damaged row: resets the columns of its state, and writes `settings` anew with the metadata of the new
+    /// tokens, which drops unknown members. Returns `None` if the row has another login or tokens that are not older, or
+    /// if the new tokens belong to another account.
     pub(super) fn repaired_by(self, rotation: &Rotation) -> Option<Self> {
         let Rotation { version, metadata, .. } = rotation;
         let generation: u64 = self.generation.try_into().ok()?;

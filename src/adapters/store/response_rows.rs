@@ -54,7 +54,7 @@ impl ResponseRow {
     fn of(response: &RememberedResponse) -> Self {
         Self {
             id: response.id.as_str().to_owned(),
-            owner: response.owner.as_str().to_owned(),
+            owner: response.principal.as_str().to_owned(),
             previous: response.previous.as_ref().map(|previous| previous.as_str().to_owned()),
             content: response.content.as_str().to_owned(),
             size: response.size(),
@@ -65,7 +65,7 @@ impl ResponseRow {
     pub(super) fn into_response(self, items: Vec<StoredText>) -> RememberedResponse {
         RememberedResponse {
             id: ResponseId::from_stored(self.id),
-            owner: Principal::named(self.owner),
+            principal: Principal::named(self.owner),
             previous: self.previous.map(ResponseId::from_stored),
             items: items.into_iter().map(String::from).collect(),
             content: SealedSecret::from_stored(self.content),

@@ -28,7 +28,7 @@ use super::{message::Payload, route::Stream};
 /// Maximum number of concurrent requests on a connection. A provider may allow fewer.
 const STREAMS: usize = 8;
 /// The bytes of a response that a provider may send before the caller reads them. This window allows 100 MiB/s at a
-/// round trip of 40 ms, so a large body takes no longer than over HTTP/1.1.
+/// round trip of 40 ms. A body that is larger than the window can be slower than over HTTP/1.1 (docs/benchmarks.md).
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Enough for all streams, so that slow callers do not hold up others on the connection.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;

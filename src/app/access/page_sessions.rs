@@ -2,7 +2,7 @@
 //! and signing out ends it. Sessions are API tokens, so every replica accepts them.
 //!
 //! A session can create a link for another browser. The link and the session that it starts never outlive the session
-//! that created the link. All links and sessions end when the gateway token changes.
+//! that created the link. All links and sessions end with the first start after the gateway token changes.
 
 use std::sync::Arc;
 

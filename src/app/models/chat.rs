@@ -127,7 +127,7 @@ impl Models {
         // The recalled reasoning has been sent, so its memory is free.
         drop(reserved);
         let part = StoredPart::Reasoning(target.definition.name.clone());
-        let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
+        let pending_memory = self.memory.is_on().then_some(PendingMemory { principal: caller, part });
         let response = if stream {
             self.forward_stream(started, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0)
         } else {

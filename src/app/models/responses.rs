@@ -76,7 +76,7 @@ impl Models {
         let echo = echo.stored(is_stored);
         let held_bytes = echo.size() + own_input.len();
         let part = StoredPart::Whole { input: own_input, previous };
-        let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
+        let pending_memory = is_stored.then_some(PendingMemory { principal: caller, part });
         let body = PromptBody { json: body.into(), is_lite };
         let started = self.prompt_stream(&target, &headers, body).await?;
         // The recalled items have been sent, so their memory is free.

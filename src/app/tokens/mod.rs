@@ -102,7 +102,7 @@ pub struct Tokens {
     schedule: RefreshSchedule,
     slots: RefreshSlots,
     proactive: bool,
-    /// Number of accounts whose access tokens are opened at the start.
+    /// Number of accounts whose access tokens stay in memory after the start has checked them.
     tokens_in_memory: usize,
     tasks: Tasks,
 }
@@ -186,7 +186,7 @@ impl Tokens {
         }
     }
 
-    /// Registers an account without its access token, which is opened on the first use. The tokens of very many
+    /// Registers an account without its access token, which is opened again on the first use. The tokens of very many
     /// accounts, most of them unused, would fill the memory.
     fn register_unloaded(&self, credential: &SealedCredential) {
         if let Some(account) = self.registration_with(credential, AccessToken::new("")) {

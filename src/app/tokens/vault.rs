@@ -241,17 +241,17 @@ impl Vault {
     pub fn seal_response(
         &self,
         id: &ResponseId,
-        owner: &Principal,
+        principal: &Principal,
         previous: Option<&ResponseId>,
         content: &str,
     ) -> Result<SealedSecret, VaultError> {
-        Ok(self.cipher.seal(&SealContext::Response { id, owner, previous }, content)?)
+        Ok(self.cipher.seal(&SealContext::Response { id, principal, previous }, content)?)
     }
 
     /// Opens the content of a remembered response. None if it does not open; the response then counts as forgotten.
     pub fn open_response(&self, response: &RememberedResponse) -> Option<String> {
-        let RememberedResponse { id, owner, previous, content, .. } = response;
-        let context = SealContext::Response { id, owner, previous: previous.as_ref() };
+        let RememberedResponse { id, principal, previous, content, .. } = response;
+        let context = SealContext::Response { id, principal, previous: previous.as_ref() };
         let opened = self.cipher.open(&context, content).ok()?;
         Some(opened.expose_secret().to_owned())
     }

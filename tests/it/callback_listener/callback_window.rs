@@ -59,7 +59,7 @@ async fn the_port_closes_even_if_the_page_is_never_fetched() {
 }
 
 #[tokio::test]
-async fn the_port_closes_at_once_after_a_cancel_a_paste_or_a_logout() {
+async fn the_port_closes_after_a_cancel_a_paste_or_a_logout() {
     for end in ["cancel", "callback", "logout"] {
         let login = ApprovedLogin::new().await;
         let redirect_url = format!("http://localhost:{}{}", login.home.callback_port, login.redirect_target);

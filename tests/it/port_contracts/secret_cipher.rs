@@ -76,7 +76,7 @@ struct Places {
     logins: Vec<LoginSession>,
     revocations: Vec<PendingRevocation>,
     tokens: Vec<ApiToken>,
-    /// Id, owner and previous response.
+    /// Id, principal and previous response.
     responses: Vec<(ResponseId, Principal, Option<ResponseId>)>,
 }
 
@@ -132,12 +132,12 @@ impl Places {
             ApiToken { expires_at: Some(at(1)), ..token },
         ];
         let id = |text| ResponseId::parse(text).expect("an id");
-        let (owner, other) = (Principal::named("alice"), Principal::named("bob"));
+        let (principal, other) = (Principal::named("alice"), Principal::named("bob"));
         let responses = vec![
-            (id("a"), owner.clone(), None),
-            (id("b"), owner.clone(), None),
+            (id("a"), principal.clone(), None),
+            (id("b"), principal.clone(), None),
             (id("a"), other, None),
-            (id("a"), owner, Some(id("b"))),
+            (id("a"), principal, Some(id("b"))),
         ];
         Self { names: [name("work"), name("home")], versions, logins, revocations, tokens, responses }
     }
@@ -158,9 +158,9 @@ impl Places {
         }));
         contexts.extend(self.revocations.iter().map(SealContext::of_revocation));
         contexts.extend(self.tokens.iter().map(SealContext::ApiToken));
-        contexts.extend(self.responses.iter().map(|(id, owner, previous)| SealContext::Response {
+        contexts.extend(self.responses.iter().map(|(id, principal, previous)| SealContext::Response {
             id,
-            owner,
+            principal,
             previous: previous.as_ref(),
         }));
         contexts

@@ -26,17 +26,17 @@ contract!(
 );
 
 const ALL: ReadLimits = ReadLimits { oldest: Timestamp::from_unix_seconds(0), responses: 100, bytes: 1_000_000 };
-const PLENTY: MemoryLimits = MemoryLimits { per_owner: 1_000_000, in_all: 1_000_000 };
+const PLENTY: MemoryLimits = MemoryLimits { per_principal: 1_000_000, in_all: 1_000_000 };
 
 fn id(text: &str) -> ResponseId {
     ResponseId::parse(text).expect("an id")
 }
 
 /// Returns a response of 100 bytes that was last used at `seconds`.
-fn response(text: &str, previous: Option<&str>, owner: &str, seconds: i64) -> RememberedResponse {
+fn response(text: &str, previous: Option<&str>, principal: &str, seconds: i64) -> RememberedResponse {
     RememberedResponse {
         id: id(text),
-        owner: Principal::named(owner),
+        principal: Principal::named(principal),
         previous: previous.map(id),
         items: vec![format!("msg_{text}"), format!("rs_{text}")],
         content: SealedSecret::from_stored("x".repeat(100)),
@@ -137,8 +137,8 @@ async fn old_responses_are_neither_read_nor_kept(fixture: impl Fixture) {
 
 async fn the_least_recently_used_responses_are_deleted_beyond_the_limits(fixture: impl Fixture) {
     let store = fixture.store();
-    let limits = MemoryLimits { per_owner: 250, in_all: 450 };
-    let without_previous = |text: &str, owner, seconds| response(text, None, owner, seconds);
+    let limits = MemoryLimits { per_principal: 250, in_all: 450 };
+    let without_previous = |text: &str, principal, seconds| response(text, None, principal, seconds);
     remember(
         &store,
         &[
@@ -158,7 +158,7 @@ async fn the_least_recently_used_responses_are_deleted_beyond_the_limits(fixture
         }
         remaining
     };
-    assert_eq!(remaining().await, ["b", "c", "d"], "three responses exceed the limit per owner");
+    assert_eq!(remaining().await, ["b", "c", "d"], "three responses exceed the limit per principal");
     remember(&store, &[without_previous("e", "z", 5), without_previous("f", "z", 6)], limits).await;
     assert_eq!(remaining().await, ["c", "d", "e", "f"], "five responses exceed the limit in all");
     let huge =

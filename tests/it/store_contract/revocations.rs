@@ -171,6 +171,7 @@ async fn the_tokens_of_an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     store.begin(&pending, &author(at(0))).await.unwrap();
     let late =
         NewSealedCredential { superseded: Some(revocation_order(1, login_id(9), at(0))), ..credential(1, "work") };
+    // Tokens of a login whose code was not claimed cannot be saved either.
     assert_eq!(
         store.save_login(&late, &author(at(1))).await.unwrap(),
         SaveOutcome::LoginEnded(LoginOutcome::Interrupted)

@@ -180,14 +180,15 @@ async fn restore(
             }
             (Err(_damaged), Err(_)) => continue,
         };
-        if !(order.needs_doubt)(&account) {
+        if (order.needs_doubt)(&account) {
+            let state = &account.refresh;
+            let event =
+                RefreshEvent::Restored { known: state.version.clone(), attempt: state.attempt.saturating_add(1) };
+            let advanced = advance(connection, &account.name, &event, &RefreshPolicy::default(), now).await?;
+            restored.accounts.extend(advanced.credential);
+        } else {
             restored.accounts.push(account);
-            continue;
         }
-        let state = &account.refresh;
-        let event = RefreshEvent::Restored { known: state.version.clone(), attempt: state.attempt.saturating_add(1) };
-        let advanced = advance(connection, &account.name, &event, &RefreshPolicy::default(), now).await?;
-        restored.accounts.extend(advanced.credential);
         if restored.accounts.len().is_multiple_of(ACCOUNTS_PER_REPORT) {
             (order.progress)(count + restored.accounts.len());
         }

@@ -34,16 +34,16 @@ async fn load(
     Ok(Some(row.into_response(items)))
 }
 
-/// Deletes the least recently used responses, of one owner or of all, until `excess` bytes are deleted.
+/// Deletes the least recently used responses, of one principal or of all, until `excess` bytes are deleted.
 async fn forget_oldest(
     connection: &mut Connection,
-    owner: Option<&str>,
+    principal: Option<&str>,
     mut excess: i64,
 ) -> Result<(), TransactionError> {
     while excess > 0 {
         let mut oldest = table::table.order((table::used_at, table::id)).select((table::id, table::size)).into_boxed();
-        if let Some(owner) = owner {
-            oldest = oldest.filter(table::owner.eq(owner));
+        if let Some(principal) = principal {
+            oldest = oldest.filter(table::owner.eq(principal));
         }
         let rows: Vec<(StoredText, i64)> = oldest.limit(ROWS_PER_DELETE).load(connection).await?;
         if rows.is_empty() {
@@ -79,8 +79,8 @@ impl ResponseMemory for Store {
             diesel::delete(table::table.filter(table::used_at.lt(oldest.unix_millis()))).execute(connection).await?;
             let sizes = table::table.group_by(table::owner).select((table::owner, total_size()));
             let sizes: Vec<(StoredText, i64)> = sizes.load(connection).await?;
-            for (owner, size) in sizes {
-                forget_oldest(connection, Some(&owner.0), size.saturating_sub(limits.per_owner)).await?;
+            for (principal, size) in sizes {
+                forget_oldest(connection, Some(&principal.0), size.saturating_sub(limits.per_principal)).await?;
             }
             let in_all: i64 = table::table.select(total_size()).get_result(connection).await?;
             forget_oldest(connection, None, in_all.saturating_sub(limits.in_all)).await

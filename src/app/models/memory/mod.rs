@@ -29,8 +29,8 @@ use crate::{
     ports::{BodyError, ResponseMemory, UpstreamError},
 };
 
-/// Maximum size of all remembered responses in bytes: for each owner, and in total.
-const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 20 };
+/// Maximum size of all remembered responses in bytes: for each principal, and in total.
+const LIMITS: MemoryLimits = MemoryLimits { per_principal: 64 << 20, in_all: 512 << 20 };
 /// Limits of one recall: the number of responses, and the bytes of their sealed content.
 const MAX_RESPONSES: usize = 1_000;
 const MAX_BYTES: i64 = 16 << 20;
@@ -270,7 +270,7 @@ impl Memory {
 }
 
 fn may_read(response: &RememberedResponse, caller: &Principal) -> bool {
-    response.owner == *caller || *caller == Principal::gateway_token()
+    response.principal == *caller || *caller == Principal::gateway_token()
 }
 
 /// Shortens an id from a request for a message.

@@ -19,7 +19,7 @@ use crate::{
 /// A running response that is stored when it is complete.
 #[derive(Debug)]
 pub(in crate::app::models) struct PendingMemory {
-    pub(in crate::app::models) owner: Principal,
+    pub(in crate::app::models) principal: Principal,
     pub(in crate::app::models) part: StoredPart,
 }
 
@@ -77,7 +77,7 @@ impl Models {
         pending_memory: PendingMemory,
         complete: &Complete,
     ) -> Result<(), AppError> {
-        let PendingMemory { owner, part } = pending_memory;
+        let PendingMemory { principal, part } = pending_memory;
         let Some(UnsealedResponse { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
         // Base64 adds a third. If the sealed content exceeds the limit of a recall, no request can use it.
@@ -85,9 +85,9 @@ impl Models {
             tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
             return Ok(());
         }
-        let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
+        let content = self.memory.vault.seal_response(&id, &principal, previous.as_ref(), &content)?;
         let items = items.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
-        let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
+        let remembered = RememberedResponse { id, principal, previous, items, content, used_at: self.now() };
         let size = remembered.size();
         if let Err(error) = self.memory.batcher.store(self.memory.store.as_ref(), remembered).await {
             tracing::warn!(error = %error, "a response is not remembered");

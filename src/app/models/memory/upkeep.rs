@@ -9,8 +9,8 @@ use std::{
 use super::LIMITS;
 use crate::domain::time::Timestamp;
 
-/// New bytes after which responses are deleted. An owner may exceed its limit by this much.
-const MAX_NEW_BYTES: i64 = LIMITS.per_owner / 64;
+/// New bytes after which responses are deleted. A principal may exceed its limit by this much for each gateway.
+const MAX_NEW_BYTES: i64 = LIMITS.per_principal / 64;
 /// Maximum time between two deletions while responses are stored. Expired responses are never recalled, even if they
 /// have not been deleted yet.
 const MAX_PERIOD: Duration = Duration::from_mins(1);

@@ -28,9 +28,9 @@ impl ResponseMemory for MemoryStore {
         let all = &mut tables.responses;
         all.retain(|stored| stored.used_at >= oldest);
         all.sort_by_key(|stored| (stored.used_at, stored.id.clone()));
-        let owners: Vec<_> = all.iter().map(|stored| stored.owner.clone()).collect();
-        for owner in owners {
-            forget_oldest(all, |stored| stored.owner == owner, limits.per_owner);
+        let principals: Vec<_> = all.iter().map(|stored| stored.principal.clone()).collect();
+        for principal in principals {
+            forget_oldest(all, |stored| stored.principal == principal, limits.per_principal);
         }
         forget_oldest(all, |_| true, limits.in_all);
         Ok(())
