@@ -85,14 +85,15 @@ pub enum AccountState {
     NeedsReauth,
     /// The provider's API refuses the account, whatever its tokens.
     Refused,
-    /// The owner disabled the account; its tokens are kept.
+    /// The owner or the configuration disabled the account; its tokens are kept.
     Disabled,
     /// The row cannot be used: see [`super::unreadable`].
     Unreadable,
 }
 
 impl AccountState {
-    /// Returns the state of an account. `refresh` must come from [`RefreshState::at`].
+    /// Returns the state according to an account's row, without the configuration and the provider's refusals.
+    /// `refresh` must come from [`RefreshState::at`].
     pub fn of(enabled: bool, refresh: &RefreshState, now: Timestamp) -> Self {
         match refresh.state {
             _ if !enabled => Self::Disabled,
@@ -221,7 +222,7 @@ impl SealedCredential {
         AccountState::of(self.enabled, &self.refresh.clone().at(now), now)
     }
 
-    /// Whether a request may be sent with the access token at `now`: `authenticated` in the status response.
+    /// Whether the account is enabled in its row, and its access token has not expired at `now`.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.enabled && !self.refresh.access_token_expired(now)
     }

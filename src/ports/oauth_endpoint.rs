@@ -45,7 +45,8 @@ pub enum Doubt {
     ConnectionLost,
     /// HTTP 5xx.
     ServerError(u16),
-    /// A success that is too long or is not the expected JSON, or a redirect, which is never followed.
+    /// A success that is too long, damaged or not the expected JSON; a redirect, which is never followed; or a 401 that
+    /// may come from a server in between.
     Unreadable(u16),
 }
 
@@ -94,7 +95,8 @@ impl TokenEndpointError {
 /// - MUST send at most one request, follow no redirect and not retry. The caller decides about retries.
 /// - MUST use the outbound proxy that is configured for `account`. If the proxy is unreachable or refuses, nothing of
 ///   the request was sent.
-/// - MUST end within the adapter's total time limit and read a response of bounded size.
+/// - MUST end within a total time limit and read a response of bounded size. The limit may be exceeded by a moment, to
+///   read a response that has already arrived.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
     /// Exchanges an authorization code (RFC 6749 section 4.1.3). Code and verifier are used once, even if this fails.

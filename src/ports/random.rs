@@ -1,4 +1,4 @@
-//! Random bytes for keys, states and verifiers.
+//! Random bytes, for example for keys, tokens, ids and code verifiers.
 
 /// The system's random number generator failed.
 #[derive(Debug, thiserror::Error)]
