@@ -41,7 +41,7 @@ impl Keys {
         for mut record in self.journal.list().await? {
             let account = match self.credentials.load(&record.name).await {
                 Ok(Some(account)) => account,
-                // The plan has already reported an unreadable account.
+                // Leave a record without an account as it is. The plan has already reported an unreadable account.
                 Ok(None) | Err(StoreError::Unreadable(_)) => continue,
                 Err(error) => return Err(error.into()),
             };

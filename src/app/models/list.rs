@@ -143,8 +143,8 @@ impl Models {
         }
     }
 
-    /// Returns a model under a name that is accepted but not listed: one with a suffix, one that has a fallback, or that
-    /// of a hidden model.
+    /// Returns a model under a name that is accepted but not listed: one with a suffix (such as the reasoning effort),
+    /// one that has a fallback, or that of a hidden model.
     async fn find_unlisted(&self, id: &str, rights: &Rights) -> Option<ListedModel> {
         let target = self.target(&ModelName::parse(id).ok()?, rights).await.ok()?;
         let (account, name) = (&target.definition.name, &target.model.name);

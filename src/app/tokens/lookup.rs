@@ -45,7 +45,8 @@ impl Tokens {
     /// Returns a connected account from memory, or from the store if it is not registered here.
     ///
     /// # Errors
-    /// [`AppError::NotConnected`], [`AppError::AccountUnreadable`], [`AppError::Store`].
+    /// [`AppError::NotConnected`], [`AppError::AccountUnreadable`], [`AppError::Store`], and [`AppError::StoreDown`] if
+    /// the store failed less than a second ago.
     pub(in crate::app) async fn registered(
         self: &Arc<Self>,
         name: &AccountName,

@@ -9,7 +9,8 @@ use std::{
 use super::LIMITS;
 use crate::domain::time::Timestamp;
 
-/// New bytes after which responses are deleted. A principal may exceed its limit by this much for each gateway.
+/// Number of new bytes after which expired and surplus responses are deleted. Until then, a principal may exceed its
+/// limit by this much for each gateway, and by the last response.
 const MAX_NEW_BYTES: i64 = LIMITS.per_principal / 64;
 /// Maximum time between two deletions while responses are stored. Expired responses are never recalled, even if they
 /// have not been deleted yet.
