@@ -13,7 +13,7 @@ const GARBAGE: &[u8] = b"\xff\xfe\x00 no frame at all\n\n\
     event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\n\n\
     data: 7\n\n";
 
-/// Bytes after the last event.
+/// Bytes after `response.completed`: a comment and an unexpected event.
 pub(super) const TRAILING_BYTES: &[u8] =
     b": one more thing\n\nevent: response.afterthought\ndata: {\"type\":\"response.afterthought\"}\n\n";
 
@@ -30,7 +30,7 @@ pub(super) enum Form {
     Garbage,
     /// One write per byte.
     Bytes,
-    /// Each multi-byte character is split between two writes.
+    /// Each multi-byte character is split between writes, before each of its bytes except the first.
     TornCharacters,
     /// One write for all frames.
     OneWrite,
@@ -82,7 +82,7 @@ fn with_garbage(mut actions: Vec<Action>) -> Vec<Action> {
     actions
 }
 
-/// Merges all writes up to the first move that is neither a write nor a pause.
+/// Merges all writes up to the first action that is neither a write nor a pause. Drops all pauses.
 fn in_one_write(actions: Vec<Action>) -> Vec<Action> {
     let mut written = Vec::new();
     let mut others = Vec::new();

@@ -23,7 +23,7 @@ pub(super) struct ForeignTurn;
 
 impl Turns {
     /// Returns the turn state of a response: the one in the request if it belongs to this account, or a new one if it
-    /// is unknown.
+    /// is unknown or missing.
     pub(super) fn state_for(&mut self, account_id: &str, requested: Option<&str>) -> Result<String, ForeignTurn> {
         match requested.and_then(|state| Some((state, self.0.get(state)?))) {
             Some((state, owner)) if owner == account_id => Ok(state.to_owned()),
