@@ -113,7 +113,7 @@ fn every_login_progress_parses_back() {
 }
 
 #[test]
-fn a_detail_is_one_visible_line_of_300_characters() {
+fn a_detail_is_one_visible_line_of_at_most_300_characters() {
     let cleaned = |text: &str| LoginDetail::new(text).map(|detail| detail.as_str().to_owned());
     assert_eq!(cleaned("a\u{1b}[31m\u{202e}b\u{2066}\u{61c}\0\r\nc\u{2028}d").as_deref(), Some("a[31mb  c d"));
     assert_eq!(cleaned(" <img src=x> ").as_deref(), Some("<img src=x>"));
