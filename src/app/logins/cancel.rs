@@ -35,7 +35,10 @@ impl Logins {
         };
         let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, None, &self.author()).await?;
         self.notify_changed();
-        tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
+        // False if a callback has claimed the login meanwhile.
+        if cancelled {
+            tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
+        }
         Ok(cancelled)
     }
 
