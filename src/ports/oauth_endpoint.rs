@@ -45,7 +45,8 @@ pub enum Doubt {
     ConnectionLost,
     /// HTTP 5xx.
     ServerError(u16),
-    /// A success that is too long or is not the expected JSON, or a redirect, which is never followed.
+    /// A success that is too long or is not the expected JSON, a redirect, which is never followed, or a 401 that may
+    /// come from an intermediary.
     Unreadable(u16),
 }
 

@@ -113,7 +113,8 @@ pub trait Upstream: Send + Sync {
     /// response has arrived.
     ///
     /// Contract:
-    /// - MUST use the outbound proxy that is configured for the account, send the request once and follow no redirect.
+    /// - MUST use the outbound proxy that is configured for the account, and follow no redirect.
+    /// - MUST NOT send the request again, unless the provider has certainly not processed it.
     /// - MUST stream the response body without decoding or buffering it.
     /// - MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long, and with
     ///   [`UpstreamError::Lost`] if it switches to another protocol.
