@@ -85,14 +85,15 @@ pub enum AccountState {
     NeedsReauth,
     /// The provider's API refuses the account, whatever its tokens.
     Refused,
-    /// The owner disabled the account; its tokens are kept.
+    /// The owner or the configuration disabled the account; its tokens are kept.
     Disabled,
     /// The row cannot be used: see [`super::unreadable`].
     Unreadable,
 }
 
 impl AccountState {
-    /// Returns the state of an account. `refresh` must come from [`RefreshState::at`].
+    /// Returns the state of a readable row, without the configuration and the provider's feedback. `refresh` must come
+    /// from [`RefreshState::at`].
     pub fn of(enabled: bool, refresh: &RefreshState, now: Timestamp) -> Self {
         match refresh.state {
             _ if !enabled => Self::Disabled,
@@ -217,11 +218,13 @@ impl SealedCredential {
         self.refresh.version.generation
     }
 
+    /// Returns the state of the row at `now`, as [`AccountState::of`] does.
     pub fn state(&self, now: Timestamp) -> AccountState {
         AccountState::of(self.enabled, &self.refresh.clone().at(now), now)
     }
 
-    /// Whether a request may be sent with the access token at `now`: `authenticated` in the status response.
+    /// Whether the row permits requests with the access token at `now`. The configuration may disable the account, and
+    /// the provider may refuse the token all the same.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.enabled && !self.refresh.access_token_expired(now)
     }

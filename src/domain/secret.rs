@@ -38,7 +38,7 @@ macro_rules! secret_text {
 
 secret_text!(
     /// The secret that authorizes a request to a provider: an OAuth access token (RFC 6749 section 1.4), a session
-    /// token or an API key. At most a few KiB of visible ASCII.
+    /// token or an API key. A pasted one is visible ASCII of at most [`MAX_PASTED_SECRET_BYTES`].
     AccessToken, Clone
 );
 secret_text!(
