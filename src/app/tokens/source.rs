@@ -31,8 +31,8 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshUnavailable`] and [`AppError::StoreDown`]
-    /// if a later call may succeed.
+    /// [`AppError::NeedsReauth`] if no refresh can begin until the owner acts, [`AppError::RefreshUnavailable`] and
+    /// [`AppError::StoreDown`] if a later call may succeed.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.cached(name) {
             return Ok(account);
