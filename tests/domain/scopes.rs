@@ -112,8 +112,8 @@ fn admin_includes_all_and_writing_includes_reading() {
     assert_ne!(rights("admin"), Rights::Owner, "an admin token is not the owner");
 }
 
-const SCOPE: &str = "models(:[a-z]{1,3}(/[a-z][a-z.5:/-]{0,4})?)?|(status:read|auth:write)(:[a-z]{1,3})?|proxy:[a-z]{1,3}|\
-                     metrics:read|admin";
+const SCOPE: &str = "models(:[a-z]{1,3}(/[a-z][a-z.5:/-]{0,4})?)?|(status:read|auth:write)(:[a-z]{1,3})?|\
+                     proxy:[a-z]{1,3}|metrics:read|admin";
 
 proptest! {
     #[test]

@@ -82,7 +82,7 @@ fn with_garbage(mut actions: Vec<Action>) -> Vec<Action> {
     actions
 }
 
-/// Merges all writes up to the first move that is neither a write nor a pause.
+/// Removes all pauses, and merges all writes before the first action that is neither a write nor a pause.
 fn in_one_write(actions: Vec<Action>) -> Vec<Action> {
     let mut written = Vec::new();
     let mut others = Vec::new();

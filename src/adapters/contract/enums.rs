@@ -50,9 +50,9 @@ macro_rules! enums {
 enums! {
     /// What happened. `sign_in_ended` (a login that saved nothing) appears only in the activity.
     EventKind {
-        SignedIn = "signed_in", SignedOut = "signed_out", MovedAway = "moved_away", Changed = "changed", RefreshStarted = "refresh_started",
-        Refreshed = "refreshed", RefreshPostponed = "refresh_postponed", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
-        Refused = "refused", SignInEnded = "sign_in_ended"
+        SignedIn = "signed_in", SignedOut = "signed_out", MovedAway = "moved_away", Changed = "changed",
+        RefreshStarted = "refresh_started", Refreshed = "refreshed", RefreshPostponed = "refresh_postponed",
+        InDoubt = "in_doubt", NeedsReauth = "needs_reauth", Refused = "refused", SignInEnded = "sign_in_ended"
     }
     /// Whether the login waits for approval or is not needed.
     LoginStartStatus { Pending = "pending", AlreadyAuthenticated = "already_authenticated" }

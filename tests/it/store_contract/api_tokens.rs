@@ -42,7 +42,7 @@ contract!(
     of_concurrent_rotations_of_a_token_one_succeeds,
 );
 
-/// Returns a program's token with one scope of every kind.
+/// Returns a program's token with several scopes, with and without an account and a model.
 fn program(number: u8, seconds: i64) -> SealedApiToken {
     let scopes = Scopes::parse("models:work/gpt-5.5 proxy:suno status:read auth:write:work admin").expect("scopes");
     issue(number, NewToken::program(display_name(number), scopes, None), seconds)
