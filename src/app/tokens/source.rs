@@ -1,7 +1,8 @@
 //! The token source: returns the access token for a request to the provider.
 //!
-//! A usable token comes from memory, without a lock or a wait. Otherwise the caller waits a limited time for a refresh.
-//! If that brings no token, the error says whether to retry or to sign in again.
+//! A usable token comes from memory, without a lock or a wait. With very many accounts, some tokens are read from the
+//! store on their first use. Without a usable token, the caller waits a limited time for a refresh. If that brings no
+//! token, the error says whether to retry or to sign in again.
 
 use std::{sync::Arc, time::Duration};
 
