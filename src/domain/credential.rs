@@ -218,6 +218,7 @@ impl SealedCredential {
         self.refresh.version.generation
     }
 
+    /// Returns the state of the row at `now`, as [`AccountState::of`] does.
     pub fn state(&self, now: Timestamp) -> AccountState {
         AccountState::of(self.enabled, &self.refresh.clone().at(now), now)
     }

@@ -10,13 +10,13 @@ use super::{
     time::Timestamp,
 };
 
-/// The assumed lifetime of an access token if neither the token nor the response states one.
+/// The assumed lifetime of an OAuth access token if neither the token nor the response states one.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Longer lifetimes are ignored as implausible. They may be milliseconds instead of seconds.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// The parameters of a code exchange (RFC 6749 section 4.1.3). Not `Clone`: sending the code spends it.
+/// The secrets that a code exchange sends (RFC 6749 section 4.1.3). Not `Clone`: sending the code spends it.
 #[derive(Debug)]
 pub struct CodeGrant {
     pub code: AuthorizationCode,

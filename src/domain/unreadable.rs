@@ -1,5 +1,5 @@
 //! Rows that cannot be used: damaged, written by another program, or sealed with a key that this gateway lacks. Such a
-//! row affects no other row.
+//! row affects no other account.
 
 use std::fmt;
 
@@ -20,8 +20,8 @@ pub struct UnreadableRow {
 }
 
 impl UnreadableRow {
-    /// Returns what makes the account of the row usable again, to end a sentence with. A new login gives up its tokens, so
-    /// a missing key comes first.
+    /// Returns what makes the account of the row usable again, to end a sentence with. A new login gives up its tokens,
+    /// so a missing key comes first.
     pub fn remedy(&self) -> &'static str {
         if self.lacks_key {
             "add that key to this gateway, or sign in again"
@@ -39,7 +39,7 @@ impl fmt::Display for UnreadableRow {
 }
 
 /// An account that cannot be used, because its row or the row of its refresh token is unreadable. It is quarantined: it
-/// serves no request and is not refreshed until its owner logs in again or restores the row.
+/// serves no request and is not refreshed until its owner logs in again, restores the row or adds the missing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableAccount {
     pub name: AccountName,

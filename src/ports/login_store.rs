@@ -40,7 +40,7 @@ pub trait LoginStore: Send + Sync {
     ///
     /// Contract: an account and principal MUST have at most one open login, even under concurrent calls. An expired
     /// login MUST NOT block a new one, and MUST end as [`LoginOutcome::Expired`]. A program or page session without a
-    /// stored token MUST NOT begin a login or learn about a pending one: its logins were cancelled with the token.
+    /// stored token MUST NOT begin a login or learn about a pending one, because its access ended with the token.
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError>;
 
     /// Returns the login with this OAuth state, whatever its progress.
@@ -66,7 +66,8 @@ pub trait LoginStore: Send + Sync {
     /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Moves an exchanging or interrupted login to "unconfirmed" and stores its tokens. Returns false if it was neither.
+    /// Moves an exchanging or interrupted login to "unconfirmed" and stores its tokens. Returns false if it was
+    /// neither.
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends an unconfirmed login and discards its tokens. Returns whether this call ended it.
@@ -95,7 +96,7 @@ pub trait LoginStore: Send + Sync {
     /// Interrupted logins MUST end as cancelled too, because their tokens could still arrive. They are not counted.
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError>;
 
-    /// Ends overdue logins as expired. Ends logins that have been exchanging for longer than `stuck_after` as
-    /// interrupted. Deletes logins that ended more than `keep` ago. Returns the number of ended logins.
+    /// Ends overdue pending logins as expired. Ends logins that have been exchanging for longer than `stuck_after`
+    /// as interrupted. Deletes logins that ended more than `keep` ago. Returns the number of logins that it ended.
     async fn sweep(&self, stuck_after: Duration, keep: Duration, author: &Author) -> Result<usize, StoreError>;
 }

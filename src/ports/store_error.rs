@@ -2,7 +2,7 @@
 
 use crate::domain::unreadable::UnreadableRow;
 
-/// A store is broken or unreachable. The text goes to the log, never to a caller.
+/// A store failed, or one of its rows is unreadable. The text goes to the log, never to a caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database failed. A retry may succeed.
@@ -43,8 +43,8 @@ impl StoreTrouble {
                  PostgreSQL server is a standby"
             }
             Self::Damaged => {
-                "the database is damaged; stop all gateways and restore a backup of it, but keep the token journal beside \
-                 it, or move the database away and sign in again"
+                "the database is damaged; stop all gateways and restore a backup of it, but keep the token journal \
+                 beside it, or move the database away and sign in again"
             }
         }
     }

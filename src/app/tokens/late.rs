@@ -17,7 +17,7 @@ use crate::domain::{
     refresh::{LeaseId, TokenState},
 };
 
-/// Time for a cancelled call to close its connection.
+/// How long to wait for a cancelled call to close its connection.
 const CLOSE_WAIT: Duration = Duration::from_millis(100);
 /// How much longer than `http_timeout` a shutdown waits for a late response.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
@@ -95,8 +95,8 @@ impl Tokens {
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }
 
-    /// Cancels the account's late call before the token is presented again under `lease`, so that two presentations of
-    /// a token are never in flight at once.
+    /// Cancels the account's late call before the token is presented again under `lease`, and gives it time to close
+    /// its connection, so that this gateway has only one presentation of a token in flight.
     pub(super) async fn cancel_late_call(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
             self.clock.sleep(CLOSE_WAIT).await;

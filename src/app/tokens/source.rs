@@ -1,7 +1,8 @@
 //! The token source: returns the access token for a request to the provider.
 //!
-//! A usable token comes from memory, without a lock or a wait. Otherwise the caller waits a limited time for a refresh.
-//! If that brings no token, the error says whether to retry or to sign in again.
+//! A usable token comes from memory, without a lock or a wait. With very many accounts, some tokens are read from the
+//! store on their first use. Without a usable token, the caller waits a limited time for a refresh. If that brings no
+//! token, the error says whether to retry or to sign in again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,8 +32,8 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshUnavailable`] and [`AppError::StoreDown`]
-    /// if a later call may succeed.
+    /// [`AppError::NeedsReauth`] if no refresh can begin until the owner acts, [`AppError::RefreshUnavailable`] and
+    /// [`AppError::StoreDown`] if a later call may succeed.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.cached(name) {
             return Ok(account);

@@ -98,7 +98,7 @@ fn integrity_of(database: &Path) -> String {
     if contents == "2 active 1" { ask("PRAGMA integrity_check") } else { format!("it contains {contents}") }
 }
 
-/// Returns the time from `returned` until the received token is in the database.
+/// Returns the time from `returned`, when the database could be written again, until the received token is in it.
 async fn committed_after(gateway: &Gateway, returned: std::time::Instant) -> Duration {
     let look = || async { (generation(gateway).await == json!(1)).then(|| returned.elapsed()) };
     eventually("the commit", look).await
@@ -197,7 +197,7 @@ async fn unwritable(options: Options) -> Outcome {
     outcome(reads, kept_in, after, totals, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
-/// Sets the limit of the gateway's file size.
+/// Sets the largest size to which the gateway can write a file, in bytes.
 fn limit_files(gateway: &Gateway, size: &str) {
     let (process, limit) = (format!("--pid={}", gateway.process_id()), format!("--fsize={size}:"));
     let status = Command::new("prlimit").args([process, limit]).status();
