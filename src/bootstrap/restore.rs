@@ -231,24 +231,27 @@ fn accounts_in_words(database: &str, restored: &Restored, check: &JournalCheck) 
     text
 }
 
-/// Describes what happens to sessions of the page, and lists the tokens of programs that are valid again.
+/// Describes what happens to sessions of the page, and lists the tokens of programs that are valid again or gone.
 fn tokens_in_words(restored: &Restored, replaced: bool, made_at: &str) -> String {
     // During a rotation's overlap, two tokens have the same name.
-    let names: BTreeSet<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let sessions = "\nSessions of the page and links to it have ended.";
-    if names.is_empty() {
-        return sessions.to_owned();
+    let listed = |names: &[String]| {
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| name_list(&names.into_iter().collect::<Vec<_>>()))
+    };
+    let mut text = "\nSessions of the page and links to it have ended.".to_owned();
+    if let Some(names) = listed(&restored.returned_tokens) {
+        text += &if replaced {
+            format!("\nTokens of programs that came back, although they were revoked: {names}. Revoke them again.")
+        } else {
+            format!(
+                "\nTokens of programs that are valid again: {names}. Revoke those that you revoked after {made_at}."
+            )
+        };
     }
-    let listed = name_list(&names);
-    if replaced {
-        return format!(
-            "{sessions}\nTokens of programs that came back, although they were revoked: {listed}. Revoke them again."
-        );
+    if let Some(names) = listed(&restored.lost_tokens) {
+        text += &format!("\nTokens of programs that the backup does not have are gone: {names}. Create them again.");
     }
-    format!(
-        "{sessions}\nTokens of programs that are valid again: {listed}. Revoke those that you revoked after {made_at}."
-    )
+    text
 }
 
 fn name_list(names: &[&str]) -> String {

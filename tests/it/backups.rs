@@ -106,6 +106,7 @@ async fn the_same_machine_gets_its_newest_tokens_back_from_the_journal() {
     }
     let path = format!("/v1/tokens/{}", created["id"].as_str().expect("an id"));
     gateway.call(http_message::Method::DELETE, &path, None).await;
+    gateway.post("/v1/tokens", json!({"name": "new-laptop"})).await;
     gateway.stop().await;
 
     let refused = restore(&home, &file, &[]);
@@ -113,6 +114,7 @@ async fn the_same_machine_gets_its_newest_tokens_back_from_the_journal() {
     let done = restore(&home, &file, &["--replace"]);
     assert!(done.stdout.contains("openai-codex: newest tokens are in this machine's journal"), "{done:?}");
     assert!(done.stdout.contains("although they were revoked: lost-laptop"), "{done:?}");
+    assert!(done.stdout.contains("does not have are gone: new-laptop"), "{done:?}");
     let gateway = home.start().await;
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(2)), "{status}");

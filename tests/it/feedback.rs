@@ -79,3 +79,12 @@ async fn a_refusal_reaches_the_caller_the_status_the_cli_and_the_events() {
         assert_eq!(home.run(&["auth", "status"]).code, Some(0));
     }
 }
+
+#[tokio::test]
+async fn the_status_by_command_contains_what_its_request_for_the_usage_found_out() {
+    let (provider, home, _gateway) = signed_in().await;
+    provider.post_control("/faults", json!({"endpoint": "usage", "fault": "account_deactivated"})).await;
+    let printed = home.run(&["auth", "status"]);
+    assert_eq!(printed.code, Some(1), "{printed:?}");
+    assert!(!printed.stdout.contains("active (provider"), "{printed:?}");
+}

@@ -23,13 +23,17 @@ const RETRY_QUESTION: &str =
     "The provider may have processed the last refresh. Retrying may end the login. Retry? [y/N]";
 
 pub async fn status(target: &Target, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
-    let response = client.status(&target.provider).await?;
+    let mut response = client.status(&target.provider).await?;
+    let usage = if response.body.authenticated { usage(&target.provider, client).await } else { None };
+    if response.body.authenticated && usage.is_none() {
+        // The provider may have refused this request and so have ended the login.
+        response = client.status(&target.provider).await?;
+    }
     let status = &response.body;
     if target.output.json {
         render::json(&response.raw)?;
     } else {
         let subject = subject(&target.provider, client).await;
-        let usage = if status.authenticated { usage(&target.provider, client).await } else { None };
         let used = usage.and_then(|usage| usage_text(&usage, times));
         let lines = [Some(status_text(status, &subject, times)), used];
         let print = if status.authenticated { render::line } else { render::trouble };

@@ -124,6 +124,8 @@ pub struct Restored {
     pub unreadable: Vec<AccountName>,
     /// The names of programs' tokens that the database did not have before.
     pub returned_tokens: Vec<String>,
+    /// The names of programs' tokens that the database had before, and has no more.
+    pub lost_tokens: Vec<String>,
 }
 
 /// Contract: reading MUST see one consistent snapshot, also while gateways run. Writing MUST be one transaction.

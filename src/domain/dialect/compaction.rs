@@ -1,6 +1,9 @@
 //! Compactions (OpenAI API reference, `POST /v1/responses/compact`): the provider replaces a long conversation with a
 //! short one. The backend accepts fewer parameters for them than for responses, and does not stream them.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
 use super::{InvalidRequest, json_writer::JsonWriter, members::Members};
 use crate::domain::json;
 
@@ -46,7 +49,7 @@ pub fn complete_compaction(body: &[u8], created_at: i64) -> Option<String> {
     let mut out = JsonWriter::for_body(body.len());
     if !response.has("id") {
         // The backend stores nothing, so no request can refer to the id.
-        out.word("id", &format!("resp_compaction_{created_at}"));
+        out.word("id", &format!("resp_{}", URL_SAFE_NO_PAD.encode(Sha256::digest(body))));
     }
     if !response.has("object") {
         out.word("object", "response.compaction");

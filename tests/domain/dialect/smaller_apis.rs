@@ -63,9 +63,14 @@ fn a_compaction_has_only_the_parameters_that_the_backend_accepts() {
 fn a_compaction_gets_the_members_that_openai_s_api_promises() {
     let complete = |response: &str| complete_compaction(response.as_bytes(), 7);
     let parsed = |response: &str| serde_json::from_str::<Value>(&complete(response).unwrap()).unwrap();
-    let expected =
-        json!({"id": "resp_compaction_7", "object": "response.compaction", "created_at": 7, "output": [{"id": "a"}]});
-    assert_eq!(parsed(r#"{"output": [{"id": "a"}], "id": null}"#), expected);
+    let mut completed = parsed(r#"{"output": [{"id": "a"}], "id": null}"#);
+    let id = completed["id"].take();
+    assert_eq!(
+        completed,
+        json!({"id": null, "object": "response.compaction", "created_at": 7, "output": [{"id": "a"}]})
+    );
+    assert!(id.as_str().unwrap().starts_with("resp_"), "{id}");
+    assert_ne!(id, parsed(r#"{"output": [{"id": "b"}]}"#)["id"], "two compactions within a second");
     let whole = r#"{"id": "r", "object": "response.compaction", "created_at": 1, "output": [], "usage": {}}"#;
     assert_eq!(parsed(whole), serde_json::from_str::<Value>(whole).unwrap());
     for invalid in ["", "<html>", "[]", "{}", r#"{"output": null}"#, r#"{"output": {}}"#] {

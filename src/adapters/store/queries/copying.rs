@@ -3,6 +3,8 @@
 //! Plain SQL begins and ends the transactions, because PostgreSQL's `run` and `write` have a time limit and a copy may
 //! take minutes. [`tables`] has the SQL of each database; `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use diesel::{
     prelude::*,
@@ -155,20 +157,30 @@ async fn replace_all(
     Ok(count)
 }
 
+/// Returns the names of programs' tokens by their ids.
+async fn program_tokens(connection: &mut Connection) -> QueryResult<HashMap<String, String>> {
+    let of_programs = api_tokens::table.filter(api_tokens::scope.ne_all(Grant::PAGE_GRANTS));
+    let tokens = of_programs.select((api_tokens::id, api_tokens::name));
+    let tokens: Vec<(StoredText, StoredText)> = tokens.load(connection).await?;
+    Ok(tokens.into_iter().map(|(id, name)| (id.0, name.0)).collect())
+}
+
 async fn restore(
     store: &Store,
     connection: &mut Connection,
     source: &mut Source<'_>,
     order: &RestoreRequest<'_>,
 ) -> Result<Restored, CopyError> {
-    let known_tokens: Vec<StoredText> = api_tokens::table.select(api_tokens::id).load(connection).await?;
+    let known_tokens = program_tokens(connection).await?;
     let count = replace_all(connection, Tables::Main, source, order.progress).await?;
     let of_page = api_tokens::table.filter(api_tokens::scope.eq_any(Grant::PAGE_GRANTS));
     diesel::delete(of_page).execute(connection).await?;
-    let tokens = api_tokens::table.order(api_tokens::name).select((api_tokens::id, api_tokens::name));
-    let tokens: Vec<(StoredText, StoredText)> = tokens.load(connection).await?;
-    let returned_tokens = tokens.into_iter().filter(|(id, _)| !known_tokens.contains(id)).map(|(_, name)| name.0);
-    let mut restored = Restored { rows: count, returned_tokens: returned_tokens.collect(), ..Restored::default() };
+    let tokens = program_tokens(connection).await?;
+    let missing_in = |others: &HashMap<String, String>, tokens: &HashMap<String, String>| {
+        tokens.iter().filter(|(id, _)| !others.contains_key(*id)).map(|(_, name)| name.clone()).collect()
+    };
+    let (returned_tokens, lost_tokens) = (missing_in(&known_tokens, &tokens), missing_in(&tokens, &known_tokens));
+    let mut restored = Restored { rows: count, returned_tokens, lost_tokens, ..Restored::default() };
     let now = store.clock(connection, order.author.at).await?;
     for row in rows(connection, None).await? {
         let name = AccountName::parse(&row.0.name);
