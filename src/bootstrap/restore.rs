@@ -215,7 +215,11 @@ fn accounts_in_words(database: &str, restored: &Restored, check: &JournalCheck) 
         (names_with(JournalCoverage::Newest), "as they were: the journal knows no newer tokens"),
         (names_with(JournalCoverage::Reusable), "as they were: nothing in them can be spent"),
         (names_with(JournalCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
-        (names_with(JournalCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
+        (
+            names_with(JournalCoverage::Ended),
+            "were signed out, replaced or moved since; the next start removes them, stores the login that replaced them, or \
+             puts them in doubt",
+        ),
         (
             names_with(JournalCoverage::Unknown),
             "in doubt (restored): their refresh tokens may be spent. They work until their access tokens expire. Sign in \

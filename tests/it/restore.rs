@@ -250,7 +250,7 @@ async fn an_account_that_was_logged_out_after_the_backup_is_logged_out_again() {
     copy_database(backup.path(), &home.data_dir());
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["state"], "absent");
-    assert!(gateway.log().contains("ending it again"), "{}", gateway.log());
+    assert!(gateway.log().contains("brought back an ended login"), "{}", gateway.log());
     assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(0));
 }
 

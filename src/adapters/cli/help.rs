@@ -56,7 +56,10 @@ pub(super) const KEYS_HELP: &str = "\
 The commands work on the database itself. To replace the key of a gateway with its own key file:
 
   goclaw keys rotate
-  goclaw keys list          until the old key has no values; then delete its line in the key file";
+  goclaw keys list          until the old key has no values; then delete its line in the key file
+
+Keep a copy of the old key as long as you keep backups made with it. Responses that it sealed are forgotten without it:
+they are remembered for a day after their last use, unless models.remember says otherwise.";
 
 pub(super) const BACKUP_HELP: &str = "\
 Works on the database itself, SQLite or PostgreSQL, and reads a consistent snapshot of it. Without --with-keys, keep a

@@ -152,9 +152,13 @@ impl Tokens {
         };
         let queued =
             if ending == Ending::LoggedOut { self.queue_revocation(&definition, &account).await? } else { None };
-        let name = &account.name;
-        tracing::warn!(provider.name = %name, login.id = %account.login_id(),
-            "an older copy of the database brought back an ended login; ending it again");
+        let consequence = match &ending {
+            Ending::LoggedOut => "it is removed again",
+            Ending::ReplacedBy(_) => "the login that replaced it is stored again",
+            Ending::ReplacedByUnknown => "it is in doubt",
+        };
+        tracing::warn!(provider.name = %account.name, login.id = %account.login_id(), consequence,
+            "an older copy of the database brought back an ended login");
         let returned = RefreshEvent::Returned { ended: account.login_id().clone(), ending };
         let ended = self.advance(&definition, &returned).await?.credential;
         if let Some(id) = queued {
