@@ -106,7 +106,7 @@ impl ProviderSettings {
         };
     }
 
-    /// Returns a label for terminals and pages. Whoever can write to the database can write any text.
+    /// Returns a label for terminals and pages. A writer of the database can choose the text, so invisible characters are removed.
     fn label(&self, member: &'static str) -> Result<Option<String>, InvalidSettings> {
         Ok(self.text(member)?.map(visible))
     }
