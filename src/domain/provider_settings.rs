@@ -106,7 +106,8 @@ impl ProviderSettings {
         };
     }
 
-    /// Returns a label for terminals and pages. A writer of the database can choose the text, so invisible characters are removed.
+    /// Returns a label for terminals and pages. A writer of the database can choose the text, so invisible characters
+    /// are removed.
     fn label(&self, member: &'static str) -> Result<Option<String>, InvalidSettings> {
         Ok(self.text(member)?.map(visible))
     }

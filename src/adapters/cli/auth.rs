@@ -24,8 +24,9 @@ const RETRY_QUESTION: &str =
 
 pub async fn status(target: &Target, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
     let mut response = client.status(&target.provider).await?;
-    let usage = if response.body.authenticated { usage(&target.provider, client).await } else { None };
-    if response.body.authenticated && usage.is_none() {
+    let prints_usage = response.body.authenticated && !target.output.json;
+    let usage = if prints_usage { usage(&target.provider, client).await } else { None };
+    if prints_usage && usage.is_none() {
         // The provider may have refused this request and so have ended the login.
         response = client.status(&target.provider).await?;
     }
